@@ -1,0 +1,1 @@
+"""Benchmarks: interleaved measurements of the package beside what its users run today."""

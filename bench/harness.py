@@ -1,0 +1,129 @@
+"""Interleaved timing of alternatives: A B C, B C A, C A B, ... in one process.
+
+Neighbouring samples see the same machine, so the ratio of two alternatives is taken within a
+round. Both clocks are kept: wall time is what a user waits for, CPU time (all threads of this
+process) is what a busy machine disturbs least.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bench.schema import Ratio, Timing
+from bench.stats import paired_ratios, summarize
+
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to measure.
+
+    Attributes:
+        rounds: Samples of every alternative.
+        warmup: Untimed calls of every alternative before the first round.
+        min_sample_s: A sample repeats the call until about this much time has passed.
+        settle_s: Pause before a sample, in which idle worker threads of the alternative before it
+            stop spinning; their CPU time would be charged to the wrong one.
+        budget_s: No further round starts after this many seconds, once `min_rounds` are done.
+        min_rounds: Rounds taken whatever they cost.
+    """
+
+    rounds: int = 11
+    warmup: int = 2
+    min_sample_s: float = 0.02
+    settle_s: float = 0.003
+    budget_s: float = 20.0
+    min_rounds: int = 3
+
+
+QUICK = Plan(rounds=5, min_sample_s=0.01, budget_s=5.0)
+
+
+def measure(alternatives: Mapping[str, Run], plan: Plan | None = None) -> dict[str, Timing]:
+    """Time every alternative in interleaved rounds.
+
+    Returns:
+        Seconds per call by name; all alternatives have the same number of rounds.
+
+    Raises:
+        ValueError: If there is no alternative.
+    """
+    if not alternatives:
+        raise ValueError("alternatives: expected at least one, got none")
+    plan = plan or Plan()
+    calls = {name: _calibrate(run, plan) for name, run in alternatives.items()}
+    wall: dict[str, list[float]] = {name: [] for name in alternatives}
+    cpu: dict[str, list[float]] = {name: [] for name in alternatives}
+    started = time.perf_counter()
+    with _no_gc():
+        for round_index in range(plan.rounds):
+            if round_index >= plan.min_rounds and time.perf_counter() - started > plan.budget_s:
+                break
+            for name in _rotated(list(alternatives), round_index):
+                time.sleep(plan.settle_s)
+                sample = _sample(alternatives[name], calls[name])
+                wall[name].append(sample[0])
+                cpu[name].append(sample[1])
+    return {name: _timing(calls[name], wall[name], cpu[name]) for name in alternatives}
+
+
+def ratios(timings: Mapping[str, Timing], subject: str) -> list[Ratio]:
+    """Every other alternative against `subject`, paired per round, slowest peer first."""
+    mine = timings[subject]
+    found = [
+        Ratio(
+            peer=name,
+            wall=summarize(paired_ratios(timing.wall_s, mine.wall_s)),
+            cpu=summarize(paired_ratios(timing.cpu_s, mine.cpu_s)),
+        )
+        for name, timing in timings.items()
+        if name != subject
+    ]
+    return sorted(found, key=lambda ratio: -ratio.wall.median)
+
+
+def _calibrate(run: Run, plan: Plan) -> int:
+    """Warm up, then choose the calls of a sample from the fastest warm call."""
+    fastest = float("inf")
+    for _ in range(max(plan.warmup, 1)):
+        fastest = min(fastest, _sample(run, 1)[0])
+    return max(1, round(plan.min_sample_s / max(fastest, 1e-9)))
+
+
+def _sample(run: Run, calls: int) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - wall) / calls, (time.process_time() - cpu) / calls
+
+
+def _rotated(names: list[str], by: int) -> list[str]:
+    shift = by % len(names)
+    return names[shift:] + names[:shift]
+
+
+def _timing(calls: int, wall: list[float], cpu: list[float]) -> Timing:
+    return Timing(
+        calls_per_sample=calls,
+        wall_s=wall,
+        cpu_s=cpu,
+        wall=summarize(wall),
+        cpu=summarize(cpu),
+    )
+
+
+@contextmanager
+def _no_gc() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,31 @@
+"""x @ W.T with a sparse W [out, in] by other means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def dense(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
+    """Dense product that multiplies the zeros."""
+    return lambda: torch.nn.functional.linear(x, weight)
+
+
+def csr_left(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
+    """CSR(W) @ x.T, transposed back as a view."""
+    matrix = weight.to_sparse_csr()
+    return lambda: (matrix @ x.t()).t()
+
+
+def csr_right(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
+    """Dense x times CSR(W.T)."""
+    matrix = weight.t().contiguous().to_sparse_csr()
+    return lambda: x @ matrix
+
+
+def csr_linear(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
+    """`torch.nn.functional.linear` on a CSR weight."""
+    matrix = weight.to_sparse_csr()
+    return lambda: torch.nn.functional.linear(x, matrix)

@@ -1,0 +1,112 @@
+"""The JSON record of a benchmark run.
+
+`Record.model_json_schema()` gives the machine-readable form; `bench/README.md` explains the fields.
+Times are seconds per call, ratios are peer time over subject time of the same round.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA = "sparsegnn-bench/1"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Summary(_Frozen):
+    """Order statistics of one list of measurements."""
+
+    median: float
+    q1: float
+    q3: float
+    minimum: float
+    maximum: float
+    count: int
+
+
+class Timing(_Frozen):
+    """One alternative: seconds per call of every round, in the order of the rounds."""
+
+    calls_per_sample: int
+    wall_s: list[float]
+    cpu_s: list[float]
+    wall: Summary
+    cpu: Summary
+
+
+class Ratio(_Frozen):
+    """Peer time over subject time, paired per round."""
+
+    peer: str
+    wall: Summary
+    cpu: Summary
+
+
+class CaseRecord(_Frozen):
+    """One question put to several alternatives in one interleaved run."""
+
+    name: str
+    params: dict[str, str | int | float | bool]
+    threads: int
+    subject: str | None
+    timings: dict[str, Timing]
+    ratios: list[Ratio]
+    max_error: dict[str, float]
+    values: dict[str, float] = {}
+    note: str = ""
+
+
+class BarResult(_Frozen):
+    """A bar of the goal table beside what this run measured."""
+
+    key: str
+    what: str
+    relation: Literal[">=", "<="]
+    bar: float
+    unit: str
+    measured: Summary | None
+    met: bool | None
+    case: str | None
+    peer: str | None
+    source: str
+
+
+class Environment(_Frozen):
+    """What the numbers depend on besides the code."""
+
+    cpu: str
+    isa: list[str]
+    cores: int
+    torch_threads: int
+    load_average: float | None
+    system: str
+    variables: dict[str, str]
+    versions: dict[str, str]
+    commit: str | None
+    modified: bool | None
+
+
+class Bandwidth(_Frozen):
+    """Copy bandwidth (bytes read plus bytes written), measured in the same run."""
+
+    threads: int
+    bytes_moved: int
+    gb_per_s: Summary
+
+
+class Record(_Frozen):
+    """One run of one suite."""
+
+    schema_id: Literal["sparsegnn-bench/1"] = SCHEMA
+    suite: str
+    mode: Literal["quick", "default", "full"]
+    created: str
+    environment: Environment
+    bandwidth: list[Bandwidth]
+    cases: list[CaseRecord]
+    bars: list[BarResult]
+    skipped: dict[str, str] = {}
