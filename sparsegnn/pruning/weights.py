@@ -1,0 +1,105 @@
+"""The surviving entries of a maskable parameter, held compactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class WeightSlots:
+    """Where the surviving entries of one parameter sit.
+
+    A matrix ``[out, in]`` is stored as ``[in, out]``, so that its transpose, which layers
+    multiply by, is contiguous.
+
+    Shapes:
+        - **index** int64 ``[K]``, ascending positions in storage order, or None when all
+          entries survive.
+    """
+
+    name: str
+    shape: torch.Size
+    index: Tensor | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of surviving entries K."""
+        return self.total if self.index is None else self.index.numel()
+
+    @property
+    def total(self) -> int:
+        """Number of entries of the dense parameter."""
+        return self.shape.numel()
+
+    def gather(self, dense: Tensor) -> Tensor:
+        """Copy the surviving entries of ``dense`` (the parameter's shape) into ``[K]``."""
+        flat = _transposed(dense).reshape(-1)
+        return flat.clone() if self.index is None else flat.index_select(0, self.index)
+
+    def expand(self, values: Tensor) -> Tensor:
+        """The dense parameter with ``values`` ``[K]`` in place and 0 elsewhere; differentiable."""
+        flat = values if self.index is None else _Scatter.apply(values, self.index, self.total)
+        return _transposed(flat.view(self._stored_shape()))
+
+    def narrow(self, keep: Tensor) -> WeightSlots:
+        """The slots left when only ``keep`` (bool ``[K]``) of the survivors stay."""
+        kept = keep.nonzero().squeeze(1)
+        index = kept if self.index is None else self.index.index_select(0, kept)
+        return WeightSlots(self.name, self.shape, index)
+
+    def mask(self) -> Tensor:
+        """Survivors as bool of the parameter's shape, contiguous on the CPU."""
+        flat = torch.zeros(self.total, dtype=torch.bool)
+        if self.index is None:
+            flat.fill_(True)
+        else:
+            flat[self.index.cpu()] = True
+        return _transposed(flat.view(self._stored_shape())).contiguous()
+
+    def _stored_shape(self) -> torch.Size:
+        return self.shape[::-1] if len(self.shape) == 2 else self.shape
+
+
+def maskable_slots(model: nn.Module, pattern: str) -> list[WeightSlots]:
+    """Full slots of every parameter whose name matches ``pattern``, in state-dict order.
+
+    Raises:
+        ValueError: if no parameter matches.
+    """
+    found = [
+        WeightSlots(name, parameter.shape)
+        for name, parameter in model.named_parameters()
+        if fnmatchcase(name, pattern)
+    ]
+    if not found:
+        names = ", ".join(name for name, _ in model.named_parameters())
+        raise ValueError(f"maskable must match a parameter name, got {pattern!r} for: {names}")
+    return found
+
+
+def _transposed(tensor: Tensor) -> Tensor:
+    return tensor.t() if tensor.dim() == 2 else tensor
+
+
+class _Scatter(torch.autograd.Function):
+    """Values into a zero vector at unique positions; the backward pass is one gather.
+
+    The composition of ``zeros`` and ``scatter`` takes three times as long, because its backward
+    pass uses the general ``gather``.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, index: Tensor, total: int) -> Tensor:
+        ctx.save_for_backward(index)
+        return values.new_zeros(total).scatter_(0, index, values)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (index,) = ctx.saved_tensors
+        return gradient.reshape(-1).index_select(0, index), None, None

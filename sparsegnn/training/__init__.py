@@ -1,0 +1,18 @@
+"""Full-batch training, evaluation and seeds; the caller owns the loop."""
+
+from sparsegnn.training.loop import BestEpoch, Trainee, accuracy, evaluate, fit, train_step
+from sparsegnn.training.seeding import derive_seed, seeded
+from sparsegnn.training.task import NodeTask, Split
+
+__all__ = [
+    "BestEpoch",
+    "NodeTask",
+    "Split",
+    "Trainee",
+    "accuracy",
+    "derive_seed",
+    "evaluate",
+    "fit",
+    "seeded",
+    "train_step",
+]
