@@ -1,0 +1,53 @@
+// The entry points that exist once per instruction set, and which set this processor has.
+#pragma once
+
+#include <cstdint>
+
+#include "sgnn/sddmm.h"
+#include "sgnn/sparse_linear.h"
+#include "sgnn/spmm.h"
+
+namespace sgnn::cpu {
+
+#define SGNN_DECLARE_ISA(name)                                                           \
+  namespace name {                                                                       \
+  void spmm(const SpmmArgs& args, int64_t begin, int64_t end);                           \
+  void sddmm(const SddmmArgs& args, int64_t begin, int64_t end);                         \
+  void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);          \
+  void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end); \
+  }
+
+SGNN_DECLARE_ISA(baseline)
+#if defined(__x86_64__)
+SGNN_DECLARE_ISA(avx2)
+SGNN_DECLARE_ISA(avx512)
+#endif
+#undef SGNN_DECLARE_ISA
+
+enum class Isa : int32_t { kBaseline, kAvx2, kAvx512 };
+
+// Best instruction set of this processor that the build contains.
+Isa detect_isa();
+
+// The set in use: detect_isa() unless set_isa() lowered it. set_isa returns false, and changes
+// nothing, for a set that this processor lacks; it exists for tests and is not meant to race with
+// running ops.
+Isa current_isa();
+bool set_isa(Isa isa);
+
+}  // namespace sgnn::cpu
+
+// Calls sgnn::cpu::<isa in use>::fn(...).
+#if defined(__x86_64__)
+#define SGNN_CALL_ISA(fn, ...)                       \
+  switch (::sgnn::cpu::current_isa()) {              \
+    case ::sgnn::cpu::Isa::kAvx512:                  \
+      return ::sgnn::cpu::avx512::fn(__VA_ARGS__);   \
+    case ::sgnn::cpu::Isa::kAvx2:                    \
+      return ::sgnn::cpu::avx2::fn(__VA_ARGS__);     \
+    case ::sgnn::cpu::Isa::kBaseline:                \
+      return ::sgnn::cpu::baseline::fn(__VA_ARGS__); \
+  }
+#else
+#define SGNN_CALL_ISA(fn, ...) return ::sgnn::cpu::baseline::fn(__VA_ARGS__)
+#endif

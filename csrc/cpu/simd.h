@@ -1,0 +1,157 @@
+// Fixed-width vectors of accumulators, in a namespace per instruction set.
+//
+// Every kernel source is compiled once per instruction set with SGNN_ISA and SGNN_VECTOR_BYTES set
+// by the build, and the best one is chosen at run time. All helpers are force-inlined members of
+// that namespace: the linker must never merge code of two instruction sets.
+#pragma once
+
+#include <cstdint>
+
+#include "sgnn/types.h"
+
+#if defined(__AVX2__) || defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#define SGNN_INLINE inline __attribute__((always_inline))
+
+namespace sgnn::cpu::SGNN_ISA {
+
+constexpr int kVectorBytes = SGNN_VECTOR_BYTES;
+
+template <typename A>
+struct VectorOf {
+  // Alignment of one element: loads and stores may be unaligned.
+  typedef A type __attribute__((vector_size(SGNN_VECTOR_BYTES), aligned(alignof(A))));
+  static constexpr int kLanes = SGNN_VECTOR_BYTES / static_cast<int>(sizeof(A));
+};
+template <typename A>
+using vec_t = typename VectorOf<A>::type;
+template <typename A>
+constexpr int kLanes = VectorOf<A>::kLanes;
+
+typedef uint16_t u16_vec __attribute__((vector_size(SGNN_VECTOR_BYTES / 2), aligned(2)));
+typedef uint32_t u32_vec __attribute__((vector_size(SGNN_VECTOR_BYTES), aligned(4)));
+
+template <typename A>
+SGNN_INLINE vec_t<A> splat(A value) {
+  return value - vec_t<A>{};
+}
+
+SGNN_INLINE vec_t<float> load(const float* p) { return *reinterpret_cast<const vec_t<float>*>(p); }
+SGNN_INLINE vec_t<double> load(const double* p) {
+  return *reinterpret_cast<const vec_t<double>*>(p);
+}
+
+SGNN_INLINE vec_t<float> load(const BFloat16* p) {
+  const u16_vec raw = *reinterpret_cast<const u16_vec*>(p);
+  const u32_vec bits = __builtin_convertvector(raw, u32_vec) << 16;
+  return reinterpret_cast<vec_t<float>>(bits);
+}
+
+SGNN_INLINE vec_t<float> load(const Half* p) {
+#if defined(__AVX512F__)
+  const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return reinterpret_cast<vec_t<float>>(_mm512_maskz_cvtph_ps(0xffff, raw));
+#elif defined(__F16C__)
+  const __m128i raw = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return reinterpret_cast<vec_t<float>>(_mm256_cvtph_ps(raw));
+#else
+  vec_t<float> out{};
+  for (int lane = 0; lane < kLanes<float>; ++lane) out[lane] = to_acc(p[lane]);
+  return out;
+#endif
+}
+
+SGNN_INLINE void store(float* p, vec_t<float> v) { *reinterpret_cast<vec_t<float>*>(p) = v; }
+SGNN_INLINE void store(double* p, vec_t<double> v) { *reinterpret_cast<vec_t<double>*>(p) = v; }
+
+SGNN_INLINE void store(BFloat16* p, vec_t<float> v) {
+  const u32_vec bits = reinterpret_cast<u32_vec>(v);
+  const u32_vec rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const u32_vec is_nan = reinterpret_cast<u32_vec>((bits & 0x7fffffffu) > 0x7f800000u);
+  const u32_vec out = (is_nan & 0x7fc0u) | (~is_nan & rounded);
+  *reinterpret_cast<u16_vec*>(p) = __builtin_convertvector(out, u16_vec);
+}
+
+SGNN_INLINE void store(Half* p, vec_t<float> v) {
+#if defined(__AVX512F__)
+  const __m256i raw =
+      _mm512_maskz_cvtps_ph(0xffff, reinterpret_cast<__m512>(v), _MM_FROUND_TO_NEAREST_INT);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), raw);
+#elif defined(__F16C__)
+  const __m128i raw = _mm256_cvtps_ph(reinterpret_cast<__m256>(v), _MM_FROUND_TO_NEAREST_INT);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), raw);
+#else
+  for (int lane = 0; lane < kLanes<float>; ++lane) p[lane] = from_acc<Half>(v[lane]);
+#endif
+}
+
+// Loads `count` < lanes elements and zeros; never touches memory past them.
+template <typename T>
+SGNN_INLINE vec_t<acc_t<T>> load_partial(const T* p, int count) {
+  vec_t<acc_t<T>> out{};
+  for (int lane = 0; lane < count; ++lane) out[lane] = to_acc(p[lane]);
+  return out;
+}
+
+template <typename T>
+SGNN_INLINE void store_partial(T* p, vec_t<acc_t<T>> v, int count) {
+  for (int lane = 0; lane < count; ++lane) p[lane] = from_acc<T>(v[lane]);
+}
+
+#if defined(__AVX512F__)
+template <>
+SGNN_INLINE vec_t<float> load_partial<float>(const float* p, int count) {
+  const __mmask16 lanes = static_cast<__mmask16>((1u << count) - 1u);
+  return reinterpret_cast<vec_t<float>>(_mm512_maskz_loadu_ps(lanes, p));
+}
+template <>
+SGNN_INLINE vec_t<double> load_partial<double>(const double* p, int count) {
+  const __mmask8 lanes = static_cast<__mmask8>((1u << count) - 1u);
+  return reinterpret_cast<vec_t<double>>(_mm512_maskz_loadu_pd(lanes, p));
+}
+template <>
+SGNN_INLINE void store_partial<float>(float* p, vec_t<float> v, int count) {
+  const __mmask16 lanes = static_cast<__mmask16>((1u << count) - 1u);
+  _mm512_mask_storeu_ps(p, lanes, reinterpret_cast<__m512>(v));
+}
+template <>
+SGNN_INLINE void store_partial<double>(double* p, vec_t<double> v, int count) {
+  const __mmask8 lanes = static_cast<__mmask8>((1u << count) - 1u);
+  _mm512_mask_storeu_pd(p, lanes, reinterpret_cast<__m512d>(v));
+}
+#elif defined(__AVX2__)
+SGNN_INLINE __m256i lane_mask(int count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+template <>
+SGNN_INLINE vec_t<float> load_partial<float>(const float* p, int count) {
+  return reinterpret_cast<vec_t<float>>(_mm256_maskload_ps(p, lane_mask(count)));
+}
+template <>
+SGNN_INLINE void store_partial<float>(float* p, vec_t<float> v, int count) {
+  _mm256_maskstore_ps(p, lane_mask(count), reinterpret_cast<__m256>(v));
+}
+#endif
+
+template <typename A>
+SGNN_INLINE A horizontal_sum(vec_t<A> v) {
+  A lanes[kLanes<A>];
+  *reinterpret_cast<vec_t<A>*>(lanes) = v;
+#pragma GCC unroll 8
+  for (int width = kLanes<A> / 2; width > 0; width /= 2) {
+#pragma GCC unroll 16
+    for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  }
+  return lanes[0];
+}
+
+// max(v, 0) that lets NaN through, as torch.relu does.
+template <typename V>
+SGNN_INLINE V relu_vec(V v) {
+  const V zero{};
+  return v < zero ? zero : v;
+}
+
+}  // namespace sgnn::cpu::SGNN_ISA

@@ -1,0 +1,183 @@
+// The SpMM loop body over rows [begin, end), for one instruction set.
+//
+// A row keeps up to kMaxTile vectors of accumulators in registers and walks its edges once per
+// tile. When x is too large for the L2 cache but a narrow slice of it is not, the slices become the
+// outer loop, so the gathers of one slice stay in cache.
+#pragma once
+
+#include "sgnn/bitmask.h"
+#include "sgnn/spmm.h"
+#include "simd.h"
+
+namespace sgnn::cpu::SGNN_ISA {
+
+constexpr int64_t kL2Bytes = 1 << 20;      // per core, the usual size on servers since 2017
+constexpr int64_t kSliceBytes = 512;       // of one row of x per slice
+constexpr int64_t kPrefetchDistance = 12;  // edges ahead
+constexpr int kMaxTile = kVectorBytes == 64 ? 16 : 8;  // half of the registers hold accumulators
+
+enum class EdgeValues { kUnit, kWeight, kGeneral };
+
+template <typename T>
+struct SpmmPointers {
+  using A = acc_t<T>;
+  const T* x;
+  T* y;
+  const A* weight;
+  const A* mask;
+  const uint8_t* bits;
+  const A* row_scale;
+  const A* col_scale;
+  const A* bias;
+
+  explicit SpmmPointers(const SpmmArgs& args)
+      : x(static_cast<const T*>(args.x)),
+        y(static_cast<T*>(args.y)),
+        weight(static_cast<const A*>(args.weight)),
+        mask(static_cast<const A*>(args.mask)),
+        bits(args.bits),
+        row_scale(static_cast<const A*>(args.row_scale)),
+        col_scale(static_cast<const A*>(args.col_scale)),
+        bias(static_cast<const A*>(args.bias)) {}
+};
+
+template <typename T, typename Index, EdgeValues kValues>
+class SpmmRows {
+ public:
+  using A = acc_t<T>;
+
+  explicit SpmmRows(const SpmmArgs& args)
+      : args_(args), csr_(view_csr<Index>(args.csr)), p_(args) {}
+
+  void run(int64_t begin, int64_t end) const {
+    const int64_t width = args_.width;
+    const int64_t slice = slice_width();
+    for (int64_t first = 0; first < width; first += slice) {
+      const int64_t last = first + slice < width ? first + slice : width;
+      for (int64_t row = begin; row < end; ++row) run_row(row, first, last);
+    }
+  }
+
+ private:
+  int64_t slice_width() const {
+    const int64_t row_bytes = args_.width * static_cast<int64_t>(sizeof(T));
+    const bool slice_fits = csr_.num_cols * kSliceBytes <= kL2Bytes;
+    const bool whole_fits = csr_.num_cols * row_bytes <= kL2Bytes;
+    if (whole_fits || !slice_fits || row_bytes <= kSliceBytes) return args_.width;
+    return kSliceBytes / static_cast<int64_t>(sizeof(T));
+  }
+
+  // Factor applied to a finished row sum.
+  A row_factor(int64_t row, int64_t begin, int64_t end) const {
+    A factor = p_.row_scale != nullptr ? p_.row_scale[row] : A(1);
+    if (!args_.mean) return factor;
+    int64_t kept = end - begin;
+    if (kValues == EdgeValues::kGeneral && p_.bits != nullptr) {
+      kept = 0;
+      for (int64_t e = begin; e < end; ++e) kept += test_bit(p_.bits, csr_.value_index(e)) ? 1 : 0;
+    }
+    return kept > 0 ? factor / static_cast<A>(kept) : factor;
+  }
+
+  void run_row(int64_t row, int64_t first, int64_t last) const {
+    const int64_t begin = static_cast<int64_t>(csr_.rowptr[row]);
+    const int64_t end = static_cast<int64_t>(csr_.rowptr[row + 1]);
+    const A factor = row_factor(row, begin, end);
+    constexpr int64_t lanes = kLanes<A>;
+    int64_t f = first;
+    for (; f + kMaxTile * lanes <= last; f += kMaxTile * lanes) {
+      run_tile<kMaxTile>(row, begin, end, f, factor);
+    }
+    if constexpr (kMaxTile > 8) f = run_tiles_of<8>(row, begin, end, f, last, factor);
+    f = run_tiles_of<4>(row, begin, end, f, last, factor);
+    f = run_tiles_of<2>(row, begin, end, f, last, factor);
+    f = run_tiles_of<1>(row, begin, end, f, last, factor);
+    if (f < last) run_tail(row, begin, end, f, static_cast<int>(last - f), factor);
+  }
+
+  template <int kTile>
+  SGNN_INLINE int64_t run_tiles_of(int64_t row, int64_t begin, int64_t end, int64_t f, int64_t last,
+                                   A factor) const {
+    if (f + kTile * kLanes<A> > last) return f;
+    run_tile<kTile>(row, begin, end, f, factor);
+    return f + kTile * kLanes<A>;
+  }
+
+  // Coefficient of stored position e; false when the edge is dropped.
+  SGNN_INLINE bool coefficient(int64_t e, int64_t column, A* out) const {
+    if constexpr (kValues == EdgeValues::kWeight) {
+      *out = p_.weight[e];
+      return true;
+    }
+    const int64_t id = csr_.value_index(e);
+    if (p_.bits != nullptr && !test_bit(p_.bits, id)) return false;
+    A value = p_.weight != nullptr ? p_.weight[id] : A(1);
+    if (p_.mask != nullptr) value *= p_.mask[id];
+    if (p_.col_scale != nullptr) value *= p_.col_scale[column];
+    *out = value;
+    return true;
+  }
+
+  template <int kTile>
+  SGNN_INLINE void prefetch(int64_t e, int64_t f) const {
+    const int64_t ahead = e + kPrefetchDistance;
+    if (ahead >= csr_.nnz) return;
+    const int64_t column = static_cast<int64_t>(csr_.col[ahead]);
+    const char* line = reinterpret_cast<const char*>(p_.x + column * args_.x_stride + f);
+    constexpr int bytes = kTile * kLanes<A> * static_cast<int>(sizeof(T));
+#pragma GCC unroll 16
+    for (int offset = 0; offset < bytes; offset += 64) __builtin_prefetch(line + offset, 0, 3);
+  }
+
+  template <int kTile>
+  SGNN_INLINE void run_tile(int64_t row, int64_t begin, int64_t end, int64_t f, A factor) const {
+    constexpr int lanes = kLanes<A>;
+    vec_t<A> sum[kTile] = {};
+    for (int64_t e = begin; e < end; ++e) {
+      prefetch<kTile>(e, f);
+      const int64_t column = static_cast<int64_t>(csr_.col[e]);
+      const T* source = p_.x + column * args_.x_stride + f;
+      if constexpr (kValues == EdgeValues::kUnit) {
+#pragma GCC unroll 16
+        for (int v = 0; v < kTile; ++v) sum[v] += load(source + v * lanes);
+      } else {
+        A value;
+        if (!coefficient(e, column, &value)) continue;
+        const vec_t<A> broadcast = splat(value);
+#pragma GCC unroll 16
+        for (int v = 0; v < kTile; ++v) sum[v] += broadcast * load(source + v * lanes);
+      }
+    }
+    T* target = p_.y + row * args_.width + f;
+#pragma GCC unroll 16
+    for (int v = 0; v < kTile; ++v) {
+      vec_t<A> out = sum[v] * splat(factor);
+      if (p_.bias != nullptr) out += load(p_.bias + f + v * lanes);
+      if (args_.relu) out = relu_vec(out);
+      store(target + v * lanes, out);
+    }
+  }
+
+  void run_tail(int64_t row, int64_t begin, int64_t end, int64_t f, int count, A factor) const {
+    vec_t<A> sum{};
+    for (int64_t e = begin; e < end; ++e) {
+      prefetch<1>(e, f);
+      const int64_t column = static_cast<int64_t>(csr_.col[e]);
+      A value = A(1);
+      if constexpr (kValues != EdgeValues::kUnit) {
+        if (!coefficient(e, column, &value)) continue;
+      }
+      sum += splat(value) * load_partial<T>(p_.x + column * args_.x_stride + f, count);
+    }
+    vec_t<A> out = sum * splat(factor);
+    if (p_.bias != nullptr) out += load_partial<A>(p_.bias + f, count);
+    if (args_.relu) out = relu_vec(out);
+    store_partial<T>(p_.y + row * args_.width + f, out, count);
+  }
+
+  const SpmmArgs& args_;
+  const CsrView<Index> csr_;
+  const SpmmPointers<T> p_;
+};
+
+}  // namespace sgnn::cpu::SGNN_ISA

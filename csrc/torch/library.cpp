@@ -1,0 +1,46 @@
+// Every schema of the library. A CSR graph appears as six tensors: rowptr, col and edge_id of the
+// rows (targets), then the same of its transpose, which the derivatives need.
+#include <torch/csrc/stable/library.h>
+
+#include "cpu/isa.h"
+#include "cuda_stream.h"
+
+STABLE_TORCH_LIBRARY(sparsegnn, m) {
+  m.def(
+      "spmm(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor x, Tensor? weight, Tensor? mask, Tensor? bits, Tensor? row_scale, "
+      "Tensor? col_scale, Tensor? bias, bool mean, bool relu) -> Tensor");
+  m.def(
+      "sddmm(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor a, Tensor b, Tensor? coef, Tensor? bits, Tensor? row_scale, "
+      "Tensor? col_scale) -> Tensor");
+  m.def(
+      "sparse_linear(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor x, Tensor values, Tensor? bias) -> Tensor");
+  m.def(
+      "sparse_linear_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
+      "Tensor t_col, Tensor? t_edge_id, Tensor g, Tensor x) -> Tensor");
+  m.def("topk_mask(Tensor[] scores, int k) -> Tensor[]");
+  m.def("cpu_isa() -> int");
+  m.def("set_cpu_isa(int isa) -> bool");
+  m.def("cuda_compiled() -> bool");
+  m.def("stream_symbol_resolved() -> bool");
+}
+
+namespace sgnn::binding {
+namespace {
+
+int64_t cpu_isa() { return static_cast<int64_t>(cpu::current_isa()); }
+bool set_cpu_isa(int64_t isa) { return cpu::set_isa(static_cast<cpu::Isa>(isa)); }
+bool has_cuda_kernels() { return cuda_compiled(); }
+bool has_stream_symbol() { return stream_symbol_resolved(); }
+
+}  // namespace
+}  // namespace sgnn::binding
+
+STABLE_TORCH_LIBRARY_IMPL(sparsegnn, CompositeExplicitAutograd, m) {
+  m.impl("cpu_isa", TORCH_BOX(&sgnn::binding::cpu_isa));
+  m.impl("set_cpu_isa", TORCH_BOX(&sgnn::binding::set_cpu_isa));
+  m.impl("cuda_compiled", TORCH_BOX(&sgnn::binding::has_cuda_kernels));
+  m.impl("stream_symbol_resolved", TORCH_BOX(&sgnn::binding::has_stream_symbol));
+}

@@ -1,0 +1,67 @@
+// Runs a loop body over CSR rows (or plain ranges) on torch's thread pool.
+//
+// Work is cut into more parts than threads and the threads take the next part when they are free,
+// so a part that is slower than its size suggests does not hold the others up. Which thread runs a
+// part never changes a result.
+#pragma once
+
+#include <torch/csrc/stable/ops.h>
+
+#include <atomic>
+
+#include "sgnn/csr.h"
+#include "sgnn/partition.h"
+
+namespace sgnn::binding {
+
+constexpr int64_t kPartsPerThread = 16;
+constexpr int64_t kSerialWork = 1 << 15;  // multiply-adds under which a second thread does not pay
+
+// Calls body(part) for every part in [0, num_parts), each exactly once.
+template <typename Body>
+void for_each_part(int64_t num_parts, int64_t threads, const Body& body) {
+  std::atomic<int64_t> next{0};
+  torch::stable::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
+    for (int64_t part = next++; part < num_parts; part = next++) body(part);
+  });
+}
+
+inline int64_t row_of_part(const CsrArg& csr, int64_t parts, int64_t part) {
+  if (csr.index_type == IndexType::kInt32) {
+    return partition_row(view_csr<int32_t>(csr).rowptr, csr.num_rows, parts, part);
+  }
+  return partition_row(view_csr<int64_t>(csr).rowptr, csr.num_rows, parts, part);
+}
+
+// Calls body(row_begin, row_end) over parts of equal work; one non-zero costs `work_per_nonzero`.
+template <typename Body>
+void for_each_row_range(const CsrArg& csr, int64_t work_per_nonzero, const Body& body) {
+  if (csr.num_rows == 0) return;
+  const int64_t threads = torch::stable::get_num_threads();
+  const int64_t work = (csr.nnz + csr.num_rows) * work_per_nonzero;
+  if (threads == 1 || work < kSerialWork) return body(0, csr.num_rows);
+  const int64_t parts = threads * kPartsPerThread;
+  for_each_part(parts, threads, [&](int64_t part) {
+    const int64_t begin = row_of_part(csr, parts, part);
+    const int64_t end = row_of_part(csr, parts, part + 1);
+    if (begin < end) body(begin, end);
+  });
+}
+
+// Calls body(begin, end) over blocks of [0, count) whose bounds are multiples of `block`.
+template <typename Body>
+void for_each_block(int64_t count, int64_t block, int64_t work_per_item, const Body& body) {
+  if (count == 0) return;
+  const int64_t threads = torch::stable::get_num_threads();
+  if (threads == 1 || count * work_per_item < kSerialWork) return body(0, count);
+  const int64_t blocks = (count + block - 1) / block;
+  const int64_t wanted = threads * kPartsPerThread;
+  const int64_t parts = blocks < wanted ? blocks : wanted;
+  for_each_part(parts, threads, [&](int64_t part) {
+    const int64_t begin = blocks * part / parts * block;
+    const int64_t last = blocks * (part + 1) / parts * block;
+    body(begin, last < count ? last : count);
+  });
+}
+
+}  // namespace sgnn::binding
