@@ -1,0 +1,51 @@
+"""Pruned graphs and pruned weights that actually run faster.
+
+`Graph`, `SparseMatrix`, `SparseWeight` and `Mask` hold structure; `ops` are the functional operators;
+`nn` are drop-in layers; `pruning` finds tickets; `tickets` stores and compiles them.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from sparsegnn import ops
+from sparsegnn.graph import Graph
+from sparsegnn.mask import Mask
+from sparsegnn.sparse_matrix import SparseMatrix
+from sparsegnn.sparse_weight import SparseWeight
+
+if TYPE_CHECKING:
+    from sparsegnn import analysis, data, nn, pruning, testing, tickets, training
+    from sparsegnn.tickets import Ticket
+
+try:
+    __version__ = version("sparsegnn")
+except PackageNotFoundError:
+    __version__ = "0+unknown"
+
+_SUBMODULES = {"analysis", "data", "nn", "pruning", "testing", "tickets", "training"}
+
+__all__ = [
+    "Graph",
+    "Mask",
+    "SparseMatrix",
+    "SparseWeight",
+    "Ticket",
+    "analysis",
+    "data",
+    "nn",
+    "ops",
+    "pruning",
+    "testing",
+    "tickets",
+    "training",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a submodule on first use, so that `import sparsegnn` stays light."""
+    if name in _SUBMODULES:
+        return import_module(f"sparsegnn.{name}")
+    if name == "Ticket":
+        return import_module("sparsegnn.tickets").Ticket
+    raise AttributeError(f"module 'sparsegnn' has no attribute {name!r}")

@@ -1,0 +1,7 @@
+"""Drop-in layers with PyG's signatures and state_dict keys."""
+
+from sparsegnn.nn.gcn import GCN
+from sparsegnn.nn.gcn_conv import GCNConv
+from sparsegnn.nn.gcn_norm import gcn_norm
+
+__all__ = ["GCN", "GCNConv", "gcn_norm"]

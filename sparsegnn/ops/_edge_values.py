@@ -1,0 +1,27 @@
+"""Splits the user's edge mask into what the kernels take: a soft mask or packed bits."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sparsegnn.mask import Mask
+
+EdgeMask = Tensor | Mask | None
+
+
+def split_mask(edge_mask: EdgeMask, num_edges: int) -> tuple[Tensor | None, Tensor | None]:
+    """Returns (soft mask or None, packed bits or None)."""
+    if edge_mask is None:
+        return None, None
+    if isinstance(edge_mask, Tensor) and edge_mask.dtype == torch.bool:
+        edge_mask = Mask.from_bool(edge_mask)
+    if isinstance(edge_mask, Mask):
+        if edge_mask.shape != (num_edges,):
+            raise ValueError(
+                f"edge_mask must have shape [{num_edges}], got {list(edge_mask.shape)}."
+            )
+        return None, edge_mask.packed
+    if not edge_mask.is_floating_point():
+        raise TypeError(f"edge_mask must be bool, floating point or a Mask, got {edge_mask.dtype}.")
+    return edge_mask, None

@@ -1,0 +1,112 @@
+"""Linear layers with sparse weights, forward and backward at the cost of the kept entries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from sparsegnn.ops._library import acc_dtype, as_acc, register_fake
+
+if TYPE_CHECKING:
+    from sparsegnn.sparse_weight import SparseWeight
+
+
+def sparse_linear(x: Tensor, weight: SparseWeight, bias: Tensor | None = None) -> Tensor:
+    """`x @ W.T + bias` where only the kept entries of W exist.
+
+    Args:
+        x: `[N, in_features]`, float32, float64, float16 or bfloat16.
+        weight: `[out_features, in_features]`.
+        bias: `[out_features]`.
+
+    Returns:
+        `[N, out_features]` of the dtype of x; sums are taken in float32 (float64 for float64).
+
+    Raises:
+        ValueError: A shape, dtype or device does not fit; the message names the argument.
+
+    Deterministic, whatever the number of threads. Differentiable, any number of times, in x, the
+    values of W (gradients exist at kept entries only) and bias.
+    """
+    values = as_acc(weight.values, x.dtype)
+    return torch.ops.sparsegnn.sparse_linear.default(  # type: ignore[no-any-return]
+        *weight.csr, x, values, as_acc(bias, x.dtype)
+    )
+
+
+@register_fake("sparsegnn::sparse_linear")
+def _linear_fake(
+    rowptr: Tensor,
+    col: Tensor,
+    edge_id: Tensor | None,
+    t_rowptr: Tensor,
+    t_col: Tensor,
+    t_edge_id: Tensor | None,
+    x: Tensor,
+    *rest: Any,
+) -> Tensor:
+    torch._check(x.dim() == 2, lambda: f"x must have 2 dimensions, got shape {list(x.shape)}.")
+    return x.new_empty(x.shape[0], rowptr.shape[0] - 1)
+
+
+def _linear_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *csr, x, values, _ = inputs
+    needs = ctx.needs_input_grad
+    ctx.save_for_backward(*csr, x if needs[7] else None, values if needs[6] else None)
+    ctx.dtype = x.dtype
+
+
+def _linear_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    from sparsegnn.graph import CsrTensors
+
+    *indices, x, values = ctx.saved_tensors
+    csr = CsrTensors(*indices)
+    needs = ctx.needs_input_grad
+    linear = torch.ops.sparsegnn.sparse_linear.default
+    linear_grad = torch.ops.sparsegnn.sparse_linear_grad.default
+    grad_x = linear(*csr.transposed(), grad, values, None) if needs[6] else None
+    grad_values = linear_grad(*csr, grad, x) if needs[7] else None
+    grad_bias = grad.sum(0, dtype=acc_dtype(ctx.dtype)) if needs[8] else None
+    return (None,) * 6 + (grad_x, grad_values, grad_bias)
+
+
+torch.library.register_autograd(
+    "sparsegnn::sparse_linear", _linear_backward, setup_context=_linear_context
+)
+
+
+@register_fake("sparsegnn::sparse_linear_grad")
+def _grad_fake(
+    rowptr: Tensor,
+    col: Tensor,
+    edge_id: Tensor | None,
+    t_rowptr: Tensor,
+    t_col: Tensor,
+    t_edge_id: Tensor | None,
+    g: Tensor,
+    x: Tensor,
+) -> Tensor:
+    return x.new_empty(col.shape[0], dtype=acc_dtype(x.dtype))
+
+
+def _grad_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _grad_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    from sparsegnn.graph import CsrTensors
+
+    *indices, g, x = ctx.saved_tensors
+    csr = CsrTensors(*indices)
+    grad = grad.contiguous()
+    linear = torch.ops.sparsegnn.sparse_linear.default
+    grad_g = linear(*csr, x, grad, None) if ctx.needs_input_grad[6] else None
+    grad_x = linear(*csr.transposed(), g, grad, None) if ctx.needs_input_grad[7] else None
+    return (None,) * 6 + (grad_g, grad_x)
+
+
+torch.library.register_autograd(
+    "sparsegnn::sparse_linear_grad", _grad_backward, setup_context=_grad_context
+)

@@ -1,0 +1,122 @@
+"""Sparse matrices of values, such as bag-of-words features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sparsegnn.graph import Graph
+
+
+class SparseMatrix:
+    """A CSR matrix `[N, K]`: a pattern and one value per stored entry, in the pattern's edge order.
+
+    Attributes:
+        pattern: Graph with N targets and K sources; entry (i, k) is the edge k -> i.
+        values: Floating `[nnz]`.
+    """
+
+    def __init__(self, pattern: Graph, values: Tensor) -> None:
+        if values.shape != (pattern.num_edges,):
+            raise ValueError(
+                f"values must have shape [{pattern.num_edges}], got {list(values.shape)}."
+            )
+        if not values.is_floating_point():
+            raise TypeError(f"values must be floating point, got {values.dtype}.")
+        if values.device != pattern.device:
+            raise ValueError(
+                f"values must be on the device of the pattern, {pattern.device}, "
+                f"got {values.device}."
+            )
+        self.pattern = pattern
+        self.values = values
+
+    @staticmethod
+    def from_dense(matrix: Tensor) -> SparseMatrix:
+        """Keeps the non-zero entries of a dense `[N, K]` matrix (NaN counts as non-zero)."""
+        if matrix.dim() != 2:
+            raise ValueError(f"matrix must have 2 dimensions, got shape {list(matrix.shape)}.")
+        row, col = matrix.detach().ne(0).nonzero(as_tuple=True)
+        rows, cols = matrix.shape
+        pattern = Graph.from_edge_index(torch.stack([col, row]), num_src=cols, num_dst=rows)
+        return SparseMatrix(pattern, matrix[row, col])
+
+    @staticmethod
+    def from_torch(matrix: Tensor) -> SparseMatrix:
+        """Takes a `torch.sparse_csr` or coalesced `torch.sparse_coo` matrix."""
+        if matrix.layout == torch.strided:
+            return SparseMatrix.from_dense(matrix)
+        csr = matrix.to_sparse_csr()
+        return SparseMatrix(Graph.from_torch_csr(csr), csr.values())
+
+    @staticmethod
+    def from_scipy(matrix: Any, dtype: torch.dtype = torch.float32) -> SparseMatrix:
+        """Takes a SciPy sparse matrix; duplicates are summed."""
+        csr = matrix.tocsr().copy()
+        csr.sum_duplicates()
+        values = torch.from_numpy(np.asarray(csr.data)).to(dtype)
+        return SparseMatrix(Graph.from_scipy(csr), values)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, K)."""
+        return self.pattern.num_dst, self.pattern.num_src
+
+    @property
+    def nnz(self) -> int:
+        """Number of stored entries."""
+        return self.pattern.num_edges
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of the values."""
+        return self.values.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of pattern and values."""
+        return self.values.device
+
+    @property
+    def density(self) -> float:
+        """Stored entries over all entries; 0 for an empty matrix."""
+        size = self.shape[0] * self.shape[1]
+        return self.nnz / size if size else 0.0
+
+    def to(self, target: torch.device | str | torch.dtype) -> SparseMatrix:
+        """The matrix with another dtype or on another device."""
+        if isinstance(target, torch.dtype):
+            return SparseMatrix(self.pattern, self.values.to(target))
+        return SparseMatrix(self.pattern.to(target), self.values.to(target))
+
+    def in_storage_order(self) -> SparseMatrix:
+        """The same matrix with its values sorted by (row, column)."""
+        if self.pattern.edge_id is None:
+            return self
+        order = self.pattern.canonical_order()
+        return SparseMatrix(self.pattern.in_storage_order(), self.values[order])
+
+    def to_dense(self) -> Tensor:
+        """Dense `[N, K]`; parallel entries add up."""
+        col, row = self.pattern.edge_index
+        dense = torch.zeros(self.shape, dtype=self.dtype, device=self.device)
+        return dense.index_put((row, col), self.values, accumulate=True)
+
+    def to_torch(self) -> Tensor:
+        """`torch.sparse_csr` `[N, K]` with int64 indices."""
+        stored = self.in_storage_order()
+        return torch.sparse_csr_tensor(
+            stored.pattern.rowptr.long(), stored.pattern.col.long(), stored.values, self.shape
+        )
+
+    def __matmul__(self, dense: Tensor) -> Tensor:
+        """`[N, K] @ [K, F]`, differentiable in the dense operand and in the values."""
+        from sparsegnn.ops import spmm
+
+        return spmm(self.pattern, dense, edge_weight=self.values)
+
+    def __repr__(self) -> str:
+        return f"SparseMatrix(shape={list(self.shape)}, nnz={self.nnz}, dtype={self.dtype})"
