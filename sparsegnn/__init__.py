@@ -1,7 +1,7 @@
 """Pruned graphs and pruned weights that actually run faster.
 
-`Graph`, `SparseMatrix`, `SparseWeight` and `Mask` hold structure; `ops` are the functional operators;
-`nn` are drop-in layers; `pruning` finds tickets; `tickets` stores and compiles them.
+`Graph`, `SparseMatrix`, `SparseWeight` and `Mask` hold structure; `ops` are the functional
+operators; `nn` are drop-in layers; `pruning` finds tickets; `tickets` stores and compiles them.
 """
 
 from importlib import import_module

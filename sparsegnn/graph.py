@@ -158,7 +158,7 @@ class Graph:
 
     @property
     def edge_id(self) -> Tensor | None:
-        """Edge at each stored position, `[E]`; None when the edges are stored in their own order."""
+        """Edge at each stored position, `[E]`; None when that is the edges' own order."""
         return self.csr.edge_id
 
     @property
@@ -194,13 +194,13 @@ class Graph:
         return self.csr.t_rowptr.diff().long()
 
     def canonical_order(self) -> Tensor:
-        """int64 `[E]` edges sorted by (target, source): the same for every order of the same edges."""
+        """int64 `[E]` edges sorted by (target, source)."""
         if self.edge_id is None:
             return torch.arange(self.num_edges, device=self.device)
         return self.edge_id.long()
 
     def pairs(self) -> tuple[Tensor, int]:
-        """Undirected pairs: int64 `[E]` id of the pair {i, j} of every edge, and their number.
+        """Undirected pairs: the id int64 `[E]` of every edge's pair {i, j}, and their number.
 
         Pairs are numbered in ascending order of (smaller, larger) node; a self loop is its own pair.
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from sparsegnn.nn._inputs import Features, GraphLike
@@ -9,7 +11,7 @@ from sparsegnn.nn.gcn_conv import GCNConv
 
 
 class GCN(nn.Module):
-    """`num_layers` of `GCNConv` with ReLU and dropout between them; keys `convs.0...`, as PyG's GCN.
+    """A stack of `GCNConv` with ReLU and dropout between them; keys `convs.0...`, as PyG's GCN.
 
     Args:
         in_channels: Size of the input features.
@@ -40,7 +42,7 @@ class GCN(nn.Module):
         sizes = [in_channels, *[hidden_channels] * (num_layers - 1), out_channels]
         self.dropout = dropout
         self.convs = nn.ModuleList(
-            GCNConv(i, o, bias=bias) for i, o in zip(sizes[:-1], sizes[1:], strict=True)
+            GCNConv(size, following, bias=bias) for size, following in pairwise(sizes)
         )
 
     def reset_parameters(self) -> None:

@@ -33,7 +33,7 @@ class Projection(nn.Module):
 
 
 class GCNConv(nn.Module):
-    """The graph convolution of Kipf and Welling (arXiv 1609.02907), as `torch_geometric.nn.GCNConv`.
+    """The graph convolution of Kipf and Welling (arXiv 1609.02907), a drop-in for PyG's.
 
     `Y = D^-1/2 (A + I) D^-1/2 X W^T + b`, with PyG's arguments, results and state_dict keys
     (`lin.weight`, `bias`). Messages are never materialised.
