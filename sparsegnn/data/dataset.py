@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from sparsegnn.graph import Graph, SparseMatrix
+from sparsegnn.graph import Graph
+from sparsegnn.sparse_matrix import SparseMatrix
 
 
 @dataclass(frozen=True)

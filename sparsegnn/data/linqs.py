@@ -58,11 +58,12 @@ def _parse_content(content: bytes) -> tuple[dict[bytes, int], Array, Array]:
 
 
 def _parse_cites(cites: bytes, papers: dict[bytes, int]) -> Array:
-    pairs = np.array(
+    pairs: Array = np.array(
         [[papers[paper] for paper in line.split()] for line in cites.splitlines()], dtype=np.int64
     )
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    return np.concatenate([pairs, pairs[:, ::-1]]).T
+    both: Array = np.concatenate([pairs, pairs[:, ::-1]])
+    return both.T
 
 
 def _public_split() -> dict[str, Array]:

@@ -10,7 +10,8 @@ from sparsegnn.data.content import Content
 from sparsegnn.data.dataset import NodeDataset
 from sparsegnn.data.errors import DataError
 from sparsegnn.data.sources import find_content
-from sparsegnn.graph import Graph, SparseMatrix
+from sparsegnn.graph import Graph
+from sparsegnn.sparse_matrix import SparseMatrix
 
 
 def load_dataset(name: str, root: Path | str | None = None) -> NodeDataset:

@@ -156,7 +156,9 @@ def _array(state: tuple[Any, ...]) -> np.ndarray[Any, Any]:
         raise DataError("an array is not little-endian and C-ordered")
     if not all(type(size) is int and size >= 0 for size in shape):
         raise DataError(f"an array has the invalid shape {shape!r}")
-    values = np.frombuffer(raw.encode("latin-1"), dtype=np.dtype("<" + dtype.code))
+    values: np.ndarray[Any, Any] = np.frombuffer(
+        raw.encode("latin-1"), dtype=np.dtype("<" + dtype.code)
+    )
     if values.size != math.prod(shape):
         raise DataError(f"an array of shape {shape!r} holds {values.size} values")
     return values.reshape(shape)
