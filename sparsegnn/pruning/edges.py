@@ -62,5 +62,5 @@ class EdgeGroups:
 
 
 def _self_loops(graph: Graph) -> Tensor:
-    source, target = graph.edge_index
-    return source == target
+    source, target = graph.edge_index.unbind(0)
+    return source.eq(target)

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sparsegnn import ops
-from sparsegnn.graph import Graph, SparseMatrix
+from sparsegnn.graph import Graph
+from sparsegnn.sparse_matrix import SparseMatrix
 
 NOISE = 1e-5
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -73,7 +75,7 @@ class TicketStage:
         }
         self._edge_weight = self._effective_edges()
 
-    def _effective(self) -> list[Tensor]:
+    def _effective(self) -> Sequence[Tensor]:
         return self._values
 
     def _effective_edges(self) -> Tensor | None:
@@ -122,7 +124,7 @@ class MaskStage(TicketStage):
         }
         return _adam([self._weight_group(config.lr, config.weight_decay), masks])
 
-    def _effective(self) -> list[Tensor]:
+    def _effective(self) -> Sequence[Tensor]:
         pairs = zip(self._values, self._weight_scores, strict=True)
         return [value * score for value, score in pairs]
 

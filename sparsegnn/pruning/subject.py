@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sparsegnn.graph import Graph, SparseMatrix
+from sparsegnn.graph import Graph
 from sparsegnn.pruning.config import UGSConfig
 from sparsegnn.pruning.edges import EdgeGroups
 from sparsegnn.pruning.reference import ReferenceForward
 from sparsegnn.pruning.weights import WeightSlots, maskable_slots
+from sparsegnn.sparse_matrix import SparseMatrix
 from sparsegnn.training import NodeTask, derive_seed, seeded
 
 ModelFn = Callable[[], nn.Module]
@@ -98,7 +99,7 @@ def sha256_of(tensors: list[Tensor]) -> str:
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

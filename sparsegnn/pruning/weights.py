@@ -43,7 +43,7 @@ class WeightSlots:
 
     def expand(self, values: Tensor) -> Tensor:
         """The dense parameter with ``values`` ``[K]`` in place and 0 elsewhere; differentiable."""
-        flat = values if self.index is None else _Scatter.apply(values, self.index, self.total)
+        flat = values if self.index is None else _scatter(values, self.index, self.total)
         return _transposed(flat.view(self._stored_shape()))
 
     def narrow(self, keep: Tensor) -> WeightSlots:
@@ -62,7 +62,7 @@ class WeightSlots:
         return _transposed(flat.view(self._stored_shape())).contiguous()
 
     def _stored_shape(self) -> torch.Size:
-        return self.shape[::-1] if len(self.shape) == 2 else self.shape
+        return torch.Size(reversed(self.shape)) if len(self.shape) == 2 else self.shape
 
 
 def maskable_slots(model: nn.Module, pattern: str) -> list[WeightSlots]:
@@ -80,6 +80,11 @@ def maskable_slots(model: nn.Module, pattern: str) -> list[WeightSlots]:
         names = ", ".join(name for name, _ in model.named_parameters())
         raise ValueError(f"maskable must match a parameter name, got {pattern!r} for: {names}")
     return found
+
+
+def _scatter(values: Tensor, index: Tensor, total: int) -> Tensor:
+    result: Tensor = _Scatter.apply(values, index, total)  # type: ignore[no-untyped-call]
+    return result
 
 
 def _transposed(tensor: Tensor) -> Tensor:

@@ -55,11 +55,11 @@ def train_step(
     """
     optimizer.zero_grad(set_to_none=True)
     loss = F.cross_entropy(logits.index_select(0, split.rows), split.labels)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     if before_step is not None:
         before_step()
     optimizer.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 def accuracy(logits: Tensor, split: Split) -> float:

@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from sparsegnn.graph import Graph, SparseMatrix
+from sparsegnn.graph import Graph
+from sparsegnn.sparse_matrix import SparseMatrix
 
 
 class NodeTask(Protocol):
