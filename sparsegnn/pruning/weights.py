@@ -10,12 +10,16 @@ import torch
 from torch import Tensor, nn
 
 
+_WIDE = 32
+
+
 @dataclass(frozen=True)
 class WeightSlots:
     """Where the surviving entries of one parameter sit.
 
-    A matrix ``[out, in]`` is stored as ``[in, out]``, so that its transpose, which layers
-    multiply by, is contiguous.
+    A matrix ``[out, in]`` is stored as ``[in, out]`` when it is at least 32 rows wide, so that the
+    transpose that sparse features are multiplied by is contiguous; narrower ones are stored as
+    they are, because dense products with a narrow transposed operand are several times slower.
 
     Shapes:
         - **index** int64 ``[K]``, ascending positions in storage order, or None when all
@@ -38,13 +42,13 @@ class WeightSlots:
 
     def gather(self, dense: Tensor) -> Tensor:
         """Copy the surviving entries of ``dense`` (the parameter's shape) into ``[K]``."""
-        flat = _transposed(dense).reshape(-1)
+        flat = self._stored(dense).reshape(-1)
         return flat.clone() if self.index is None else flat.index_select(0, self.index)
 
     def expand(self, values: Tensor) -> Tensor:
         """The dense parameter with ``values`` ``[K]`` in place and 0 elsewhere; differentiable."""
         flat = values if self.index is None else _scatter(values, self.index, self.total)
-        return _transposed(flat.view(self._stored_shape()))
+        return self._stored(flat.view(self._stored_shape()))
 
     def narrow(self, keep: Tensor) -> WeightSlots:
         """The slots left when only ``keep`` (bool ``[K]``) of the survivors stay."""
@@ -59,10 +63,17 @@ class WeightSlots:
             flat.fill_(True)
         else:
             flat[self.index.cpu()] = True
-        return _transposed(flat.view(self._stored_shape())).contiguous()
+        return self._stored(flat.view(self._stored_shape())).contiguous()
+
+    @property
+    def _is_transposed(self) -> bool:
+        return len(self.shape) == 2 and self.shape[0] >= _WIDE
+
+    def _stored(self, dense: Tensor) -> Tensor:
+        return dense.t() if self._is_transposed else dense
 
     def _stored_shape(self) -> torch.Size:
-        return torch.Size(reversed(self.shape)) if len(self.shape) == 2 else self.shape
+        return torch.Size(reversed(self.shape)) if self._is_transposed else self.shape
 
 
 def maskable_slots(model: nn.Module, pattern: str) -> list[WeightSlots]:
@@ -85,10 +96,6 @@ def maskable_slots(model: nn.Module, pattern: str) -> list[WeightSlots]:
 def _scatter(values: Tensor, index: Tensor, total: int) -> Tensor:
     result: Tensor = _Scatter.apply(values, index, total)  # type: ignore[no-untyped-call]
     return result
-
-
-def _transposed(tensor: Tensor) -> Tensor:
-    return tensor.t() if tensor.dim() == 2 else tensor
 
 
 class _Scatter(torch.autograd.Function):

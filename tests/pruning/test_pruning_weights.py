@@ -5,23 +5,29 @@ from torch import nn
 from sparsegnn.pruning.weights import WeightSlots, maskable_slots
 
 
-def test_round_trip_of_survivors():
-    dense = torch.arange(6.0).reshape(2, 3)
+@pytest.mark.parametrize("rows", [2, 40])
+def test_round_trip_of_survivors(rows):
+    generator = torch.Generator().manual_seed(0)
+    dense = torch.rand(rows, 3, generator=generator) + 1.0
     full = WeightSlots("w", dense.shape)
     assert torch.equal(full.expand(full.gather(dense)), dense)
-    kept = full.narrow(torch.tensor([True, False, True, True, False, False]))
-    assert kept.count == 3
-    expected = torch.tensor([[0.0, 1.0, 0.0], [0.0, 4.0, 0.0]])
-    assert torch.equal(kept.expand(kept.gather(dense)), expected)
-    assert torch.equal(kept.mask(), torch.tensor([[1, 1, 0], [0, 1, 0]], dtype=torch.bool))
-    again = kept.narrow(torch.tensor([False, True, True]))
-    assert torch.equal(again.mask(), torch.tensor([[0, 1, 0], [0, 1, 0]], dtype=torch.bool))
+    chosen = torch.rand(rows, 3, generator=generator) < 0.5
+    kept = full.narrow(full.gather(chosen))
+    assert torch.equal(kept.mask(), chosen)
+    assert torch.equal(kept.expand(kept.gather(dense)), dense * chosen)
+    fewer = chosen & (torch.rand(rows, 3, generator=generator) < 0.5)
+    again = kept.narrow(kept.gather(fewer))
+    assert again.count == int(fewer.sum())
+    assert torch.equal(again.mask(), fewer)
 
 
-def test_transpose_of_an_expanded_matrix_is_contiguous():
-    slots = WeightSlots("w", torch.Size([4, 9]))
-    assert slots.expand(torch.rand(36)).t().is_contiguous()
-    assert slots.narrow(torch.arange(36) % 2 == 0).expand(torch.rand(18)).t().is_contiguous()
+def test_transpose_of_a_wide_matrix_is_contiguous_and_a_narrow_one_is_itself():
+    every_other = torch.arange(360) % 2 == 0
+    wide, narrow = WeightSlots("w", torch.Size([40, 9])), WeightSlots("w", torch.Size([4, 90]))
+    for slots in (wide, wide.narrow(every_other)):
+        assert slots.expand(torch.rand(slots.count)).t().is_contiguous()
+    for slots in (narrow, narrow.narrow(every_other)):
+        assert slots.expand(torch.rand(slots.count)).is_contiguous()
 
 
 def test_gradient_reaches_survivors_only():
