@@ -1,7 +1,25 @@
 """Tickets: portable files of a pruning run, and the compiler that makes them fast."""
 
+from sparsegnn.tickets.compiled import CompiledModel
 from sparsegnn.tickets.errors import TicketError
+from sparsegnn.tickets.macs import LayerSize, MacCount, executed_macs, papers_macs
+from sparsegnn.tickets.masking import MaskedWeight
+from sparsegnn.tickets.report import Report
 from sparsegnn.tickets.sparsity import Count, Sparsity
 from sparsegnn.tickets.ticket import Json, Ticket, edge_order
 
-__all__ = ["Count", "Json", "Sparsity", "Ticket", "TicketError", "edge_order"]
+__all__ = [
+    "CompiledModel",
+    "Count",
+    "Json",
+    "LayerSize",
+    "MacCount",
+    "MaskedWeight",
+    "Report",
+    "Sparsity",
+    "Ticket",
+    "TicketError",
+    "edge_order",
+    "executed_macs",
+    "papers_macs",
+]

@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -139,10 +138,10 @@ def _take_mask(path: Path, tensors: dict[str, Tensor], name: str, shape: list[in
     numel = math.prod(shape)
     if packed is None or packed.dtype != torch.uint8 or list(packed.shape) != [(numel + 7) // 8]:
         raise TicketError(f"{path} is damaged: {name!r} does not hold {numel} packed bits")
-    bits = np.unpackbits(packed.numpy(), bitorder="little")
-    if bits[numel:].any():
-        raise TicketError(f"{path} is damaged: {name!r} has bits set past its end")
-    return Mask.from_bool(torch.from_numpy(bits[:numel].astype(np.bool_)).reshape(shape))
+    try:
+        return Mask.from_packed(packed, tuple(shape))
+    except ValueError as error:
+        raise TicketError(f"{path} is damaged: {name!r}: {error}") from error
 
 
 def _take_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

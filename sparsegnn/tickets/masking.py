@@ -18,7 +18,8 @@ class MaskedWeight(nn.Module):
     """Parametrisation that holds the pruned entries of a weight at exactly 0.
 
     The gradient of a pruned entry is exactly 0, and a NaN stored there never shows. The mask is a
-    buffer `keep` (bool, shape of the weight).
+    buffer `keep` (bool, shape of the weight, and its memory layout, so that the masked weight has
+    it too).
     """
 
     keep: Tensor
@@ -58,7 +59,7 @@ def apply_masks(model: Model, state: dict[str, Tensor], masks: dict[str, Mask]) 
     model.load_state_dict(state)
     for key, (owner, name) in owners.items():
         parameter = getattr(owner, name)
-        keep = masks[key].to_bool().to(parameter.device)
+        keep = torch.empty_like(parameter, dtype=torch.bool).copy_(masks[key].to_bool())
         parametrize.register_parametrization(owner, name, MaskedWeight(keep))
     return model
 
@@ -78,7 +79,7 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
     for prefix, module in model.named_modules():
         if not parametrize.is_parametrized(module):
             continue
-        for name in module.parametrizations:  # type: ignore[union-attr]
+        for name in module.parametrizations:
             key = f"{prefix}.{name}" if prefix else name
             state[key] = getattr(module, name).detach()
     return state

@@ -16,9 +16,9 @@ from sparsegnn.tickets.errors import TicketError
 
 if TYPE_CHECKING:
     from sparsegnn.data import NodeDataset
-    from sparsegnn.graph import SparseMatrix
     from sparsegnn.nn import GCN
-    from sparsegnn.tickets.program import CompiledModel
+    from sparsegnn.sparse_matrix import SparseMatrix
+    from sparsegnn.tickets.compiled import CompiledModel
     from sparsegnn.tickets.sparsity import Sparsity
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"

@@ -1,0 +1,103 @@
+"""Input features of a compiled program: checked, restricted to live columns, in the plan's form."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sparsegnn.sparse_matrix import SparseMatrix
+from sparsegnn.tickets.steps import CsrMatrix
+
+Features = Tensor | SparseMatrix
+
+
+def check_features(x: Features, num_nodes: int, num_features: int, dtype: torch.dtype) -> None:
+    """Checks features before any work is done with them.
+
+    Raises:
+        TypeError: x is neither a tensor nor a `SparseMatrix`, or has another dtype than the model.
+        ValueError: x has another shape than [num_nodes, num_features], or is not finite.
+    """
+    if not isinstance(x, Tensor | SparseMatrix):
+        raise TypeError(f"x must be a tensor or a SparseMatrix, got {type(x).__name__}")
+    if tuple(x.shape) != (num_nodes, num_features):
+        raise ValueError(f"x must have shape {(num_nodes, num_features)}, got {tuple(x.shape)}")
+    if x.dtype != dtype:
+        raise TypeError(f"x must be {dtype} like the model, got {x.dtype}")
+    values = x.values if isinstance(x, SparseMatrix) else x
+    if not bool(torch.isfinite(values).all()):
+        raise ValueError("x must be finite, got NaN or infinity")
+
+
+def used_columns(x: Features) -> Tensor:
+    """Bool [F]: the columns with a non-zero entry."""
+    if isinstance(x, Tensor):
+        return (x != 0).any(dim=0)
+    column = x.in_storage_order().pattern.col.long()
+    used = torch.zeros(x.shape[1], dtype=torch.bool, device=x.device)
+    used[column[x.in_storage_order().values != 0]] = True
+    return used
+
+
+class FeatureInput(nn.Module):
+    """Turns features [N, F] into what the first step of a program takes.
+
+    Args:
+        kept: Live columns, int64, ascending.
+        readable: bool [F], columns that the model itself reads. One that is readable but not kept
+            was zero in the features that the program was compiled for.
+        num_nodes: N.
+        sparse: Whether the program takes a `CsrMatrix` instead of a dense tensor.
+        dtype: Dtype of the model.
+    """
+
+    kept: Tensor
+    refused: Tensor
+
+    def __init__(
+        self, kept: Tensor, readable: Tensor, num_nodes: int, sparse: bool, dtype: torch.dtype
+    ) -> None:
+        super().__init__()
+        refused = readable.clone()
+        refused[kept] = False
+        self.register_buffer("kept", kept)
+        self.register_buffer("refused", refused)
+        self.num_nodes = num_nodes
+        self.sparse = sparse
+        self.dtype = dtype
+
+    def forward(self, x: Features) -> CsrMatrix | Tensor:
+        """Checks x and restricts it to the live columns.
+
+        Raises:
+            TypeError: x has a wrong type or dtype.
+            ValueError: x has a wrong shape, is not finite, or uses a column that was removed for
+                being zero everywhere.
+        """
+        check_features(x, self.num_nodes, self.refused.numel(), self.dtype)
+        wrong = used_columns(x) & self.refused
+        if bool(wrong.any()):
+            raise ValueError(
+                f"x uses feature {int(wrong.nonzero()[0])}, which was zero for every node when the "
+                "ticket was compiled: compile it again with these features"
+            )
+        if self.sparse:
+            matrix = x if isinstance(x, SparseMatrix) else SparseMatrix.from_dense(x)
+            return self._compact(matrix)
+        dense = x.to_dense() if isinstance(x, SparseMatrix) else x
+        return dense[:, self.kept].contiguous()
+
+    def _compact(self, x: SparseMatrix) -> CsrMatrix:
+        stored = x.in_storage_order()
+        position = torch.full((x.shape[1],), -1, device=x.device)
+        position[self.kept] = torch.arange(len(self.kept), device=x.device)
+        column = position[stored.pattern.col.long()]
+        keep = (column >= 0) & (stored.values != 0)
+        degree = stored.pattern.in_degree()
+        row = torch.repeat_interleave(torch.arange(len(degree), device=x.device), degree)
+        counts = torch.bincount(row[keep], minlength=len(degree))
+        rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        index = stored.pattern.rowptr.dtype
+        return CsrMatrix(
+            rowptr.to(index), column[keep].to(index), stored.values[keep], len(self.kept)
+        )
