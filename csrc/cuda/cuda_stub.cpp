@@ -1,0 +1,31 @@
+// The CUDA entry points of a build without nvcc: the same symbols, each answering with one
+// sentence.
+#include "sgnn/sddmm.h"
+#include "sgnn/sparse_linear.h"
+#include "sgnn/spmm.h"
+#include "sgnn/status.h"
+#include "sgnn/topk_mask.h"
+
+namespace sgnn {
+namespace {
+
+constexpr Status kMissing =
+    "sparsegnn was built without CUDA: rebuild it where nvcc is installed, or move the tensors to "
+    "the CPU";
+
+}  // namespace
+
+bool cuda_compiled() { return false; }
+
+Status spmm_cuda(const SpmmArgs&, Stream) { return kMissing; }
+Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
+
+int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }
+int64_t sparse_linear_grad_workspace(const SparseLinearGradArgs&) { return 0; }
+Status sparse_linear_cuda(const SparseLinearArgs&, void*, Stream) { return kMissing; }
+Status sparse_linear_grad_cuda(const SparseLinearGradArgs&, void*, Stream) { return kMissing; }
+
+int64_t topk_mask_workspace(const TopkMaskArgs&) { return 0; }
+Status topk_mask_cuda(const TopkMaskArgs&, void*, Stream) { return kMissing; }
+
+}  // namespace sgnn

@@ -1,0 +1,97 @@
+// Graphs that break kernels: no rows, no edges, one node, empty rows, a hub, self loops, repeated
+// edges, rectangles.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sgnn/csr.h"
+#include "values.h"
+
+namespace test {
+
+struct Graph {
+  std::string name;
+  int64_t num_rows = 0;
+  int64_t num_cols = 0;
+  std::vector<int64_t> rowptr = {0};
+  std::vector<int64_t> col;
+  int64_t nnz() const { return static_cast<int64_t>(col.size()); }
+};
+
+// Row i gets degrees[i] columns, in the order drawn.
+inline Graph draw(std::string name, int64_t num_cols, const std::vector<int64_t>& degrees,
+                  uint64_t seed) {
+  Graph graph{std::move(name), static_cast<int64_t>(degrees.size()), num_cols, {0}, {}};
+  Random random(seed);
+  for (const int64_t degree : degrees) {
+    for (int64_t e = 0; e < degree; ++e) graph.col.push_back(random.below(num_cols));
+    graph.rowptr.push_back(graph.nnz());
+  }
+  return graph;
+}
+
+inline Graph self_loops() {
+  Graph graph{"self-loops", 3, 3, {0, 2, 3, 5}, {0, 0, 1, 2, 2}};
+  return graph;
+}
+
+// Row lengths around every boundary of the kernels: 1, a lane group, a warp's 32 positions.
+inline Graph mixed() {
+  return draw("mixed", 23, {0, 1, 2, 3, 5, 0, 8, 31, 32, 33, 0, 4, 64, 70, 1, 0}, 11);
+}
+
+inline std::vector<Graph> small_graphs() {
+  return {Graph{"no-rows", 0, 4, {0}, {}},
+          Graph{"one-node", 1, 1, {0, 0}, {}},
+          Graph{"isolated", 5, 5, {0, 0, 0, 0, 0, 0}, {}},
+          self_loops(),
+          draw("multi-edges", 2, {6, 0, 3}, 5),
+          draw("wide", 40, {3, 0, 7}, 6),
+          draw("tall", 2, {1, 2, 0, 1, 3, 1, 1, 0, 2, 1}, 7),
+          mixed()};
+}
+
+inline Graph hub() { return draw("hub", 300, {2, 70000, 0, 3}, 9); }
+
+// A graph's arrays in one index type, with edge ids when asked for.
+template <typename Index>
+class Csr {
+ public:
+  Csr(const Graph& graph, bool with_edge_id)
+      : rowptr_(graph.num_rows + 1), col_(graph.nnz()), edge_id_(with_edge_id ? graph.nnz() : 0) {
+    for (int64_t i = 0; i <= graph.num_rows; ++i) rowptr_[i] = static_cast<Index>(graph.rowptr[i]);
+    for (int64_t e = 0; e < graph.nnz(); ++e) col_[e] = static_cast<Index>(graph.col[e]);
+    arg.num_rows = graph.num_rows;
+    arg.num_cols = graph.num_cols;
+    arg.nnz = graph.nnz();
+    arg.rowptr = rowptr_.data();
+    arg.col = col_.data();
+    arg.index_type = kIndexType<Index>;
+    if (!with_edge_id) return;
+    shuffle();
+    arg.edge_id = edge_id_.data();
+  }
+
+  int64_t id(int64_t position) const {
+    return arg.edge_id == nullptr ? position : static_cast<int64_t>(edge_id_[position]);
+  }
+
+  sgnn::CsrArg arg;
+
+ private:
+  void shuffle() {
+    Random random(77);
+    for (int64_t e = 0; e < edge_id_.size(); ++e) edge_id_[e] = static_cast<Index>(e);
+    for (int64_t e = edge_id_.size() - 1; e > 0; --e) {
+      std::swap(edge_id_[e], edge_id_[random.below(e + 1)]);
+    }
+  }
+
+  Buffer<Index> rowptr_;
+  Buffer<Index> col_;
+  Buffer<Index> edge_id_;
+};
+
+}  // namespace test

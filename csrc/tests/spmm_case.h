@@ -1,0 +1,170 @@
+// One SpMM problem: inputs, the fp64 result of its definition, and the kernels under test.
+#pragma once
+
+#include <string>
+
+#include "emu/block.h"
+#include "graphs.h"
+#include "sgnn/spmm.h"
+#include "values.h"
+
+namespace test {
+
+// What a case exercises. `pad` widens x's stride and `offset` moves x and y off a 16-byte boundary,
+// both in elements. `poison` puts NaN and Inf behind every dropped edge.
+struct SpmmMode {
+  const char* name;
+  bool weight = false;
+  bool mask = false;
+  bool bits = false;
+  bool row_scale = false;
+  bool col_scale = false;
+  bool edge_id = false;
+  bool mean = false;
+  bool bias = false;
+  bool relu = false;
+  bool poison = false;
+  int pad = 0;
+  int offset = 0;
+};
+
+template <typename T, typename Index>
+class SpmmCase {
+ public:
+  using Acc = acc_t<T>;
+
+  SpmmCase(const Graph& graph, int64_t width, const SpmmMode& mode)
+      : mode_(mode),
+        width_(width),
+        stride_(width + mode.pad),
+        csr_(graph, mode.edge_id),
+        x_(graph.num_cols == 0 ? 0 : (graph.num_cols - 1) * stride_ + width, mode.offset),
+        weight_(graph.nnz()),
+        mask_(graph.nnz()),
+        bits_((graph.nnz() + 7) / 8),
+        row_scale_(graph.num_rows),
+        col_scale_(graph.num_cols),
+        bias_(width),
+        expected(graph.num_rows * width),
+        magnitude(graph.num_rows * width) {
+    draw_inputs(graph);
+    define(graph);
+  }
+
+  Buffer<T> cuda() {
+    Buffer<T> y(expected.size(), mode_.offset);
+    const sgnn::Status status = sgnn::spmm_cuda(arguments(y), nullptr);
+    return status == nullptr ? std::move(y) : Buffer<T>(0);
+  }
+
+  Buffer<T> cpu() {
+    Buffer<T> y(expected.size(), mode_.offset);
+    sgnn::spmm_cpu(arguments(y), 0, csr_.arg.num_rows);
+    return y;
+  }
+
+ private:
+  template <typename Values>
+  void draw_values(Values& values, double low, double high) {
+    for (int64_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<Acc>(random_.uniform(low, high));
+    }
+  }
+
+  void draw_inputs(const Graph& graph) {
+    for (int64_t i = 0; i < x_.size(); ++i) x_[i] = from_double<T>(random_.uniform(-1, 1));
+    draw_values(weight_, -1, 1);
+    draw_values(mask_, 0, 1);
+    draw_values(row_scale_, 0.2, 1);
+    draw_values(col_scale_, 0.2, 1);
+    draw_values(bias_, -1, 1);
+    for (int64_t i = 0; i < bits_.size(); ++i) bits_[i] = static_cast<uint8_t>(random_.bits());
+    if (mode_.poison) drop_and_poison(graph);
+  }
+
+  // Every edge into an odd column is dropped; its features and factors become NaN or Inf.
+  void drop_and_poison(const Graph& graph) {
+    const T worst[] = {from_double<T>(kNaN), from_double<T>(kInf), from_double<T>(-kInf)};
+    for (int64_t j = 1; j < graph.num_cols; j += 2) {
+      for (int64_t f = 0; f < width_; ++f) x_[j * stride_ + f] = worst[(j + f) % 3];
+      col_scale_[j] = static_cast<Acc>(kNaN);
+    }
+    for (int64_t e = 0; e < graph.nnz(); ++e) {
+      const int64_t id = csr_.id(e);
+      const auto bit = static_cast<uint8_t>(1u << (id % 8));
+      if (graph.col[e] % 2 == 0) {
+        bits_[id / 8] = static_cast<uint8_t>(bits_[id / 8] | bit);
+      } else {
+        bits_[id / 8] = static_cast<uint8_t>(bits_[id / 8] & ~bit);
+        weight_[id] = static_cast<Acc>(kInf);
+      }
+    }
+  }
+
+  // The definition in sgnn/spmm.h, one element at a time.
+  void define(const Graph& graph) {
+    for (int64_t i = 0; i < graph.num_rows; ++i) {
+      for (int64_t f = 0; f < width_; ++f) {
+        double sum = 0;
+        double terms = 0;
+        int64_t kept = 0;
+        for (int64_t e = graph.rowptr[i]; e < graph.rowptr[i + 1]; ++e) {
+          const int64_t j = graph.col[e];
+          const int64_t id = csr_.id(e);
+          if (mode_.bits && (bits_[id / 8] >> (id % 8) & 1) == 0) continue;
+          double term = to_double(x_[j * stride_ + f]);
+          if (mode_.weight) term *= to_double(weight_[id]);
+          if (mode_.mask) term *= to_double(mask_[id]);
+          if (mode_.col_scale) term *= to_double(col_scale_[j]);
+          sum += term;
+          terms += std::fabs(term);
+          ++kept;
+        }
+        double scale = mode_.row_scale ? to_double(row_scale_[i]) : 1.0;
+        if (mode_.mean && kept > 0) scale /= static_cast<double>(kept);
+        const double bias = mode_.bias ? to_double(bias_[f]) : 0.0;
+        const double value = scale * sum + bias;
+        expected[i * width_ + f] = mode_.relu && value < 0 ? 0 : value;
+        magnitude[i * width_ + f] = scale * terms + std::fabs(bias);
+      }
+    }
+  }
+
+  sgnn::SpmmArgs arguments(Buffer<T>& y) {
+    sgnn::SpmmArgs args;
+    args.csr = csr_.arg;
+    args.dtype = Type<T>::dtype;
+    args.width = width_;
+    args.x = x_.data();
+    args.x_stride = stride_;
+    args.y = y.data();
+    args.weight = mode_.weight ? weight_.data() : nullptr;
+    args.mask = mode_.mask ? mask_.data() : nullptr;
+    args.bits = mode_.bits ? bits_.data() : nullptr;
+    args.row_scale = mode_.row_scale ? row_scale_.data() : nullptr;
+    args.col_scale = mode_.col_scale ? col_scale_.data() : nullptr;
+    args.bias = mode_.bias ? bias_.data() : nullptr;
+    args.mean = mode_.mean;
+    args.relu = mode_.relu;
+    return args;
+  }
+
+  Random random_{1234};
+  SpmmMode mode_;
+  int64_t width_;
+  int64_t stride_;
+  Csr<Index> csr_;
+  Buffer<T> x_;
+  Buffer<Acc> weight_;
+  Buffer<Acc> mask_;
+  Buffer<uint8_t> bits_;
+  Buffer<Acc> row_scale_;
+  Buffer<Acc> col_scale_;
+  Buffer<Acc> bias_;
+
+ public:
+  Buffer<double> expected;   // [M, F]
+  Buffer<double> magnitude;  // sum of the absolute terms
+};
+
+}  // namespace test
