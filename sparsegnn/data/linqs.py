@@ -62,8 +62,8 @@ def _parse_cites(cites: bytes, papers: dict[bytes, int]) -> Array:
         [[papers[paper] for paper in line.split()] for line in cites.splitlines()], dtype=np.int64
     )
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    both: Array = np.concatenate([pairs, pairs[:, ::-1]])
-    return both.T
+    both: Array = np.concatenate([pairs, pairs[:, ::-1]]).T
+    return both
 
 
 def _public_split() -> dict[str, Array]:

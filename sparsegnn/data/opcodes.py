@@ -161,7 +161,8 @@ def _array(state: tuple[Any, ...]) -> np.ndarray[Any, Any]:
     )
     if values.size != math.prod(shape):
         raise DataError(f"an array of shape {shape!r} holds {values.size} values")
-    return values.reshape(shape)
+    shaped: np.ndarray[Any, Any] = values.reshape(shape)
+    return shaped
 
 
 def _csr(state: dict[str, Any]) -> CsrParts:
