@@ -202,7 +202,7 @@ class Graph:
     def pairs(self) -> tuple[Tensor, int]:
         """Undirected pairs: the id int64 `[E]` of every edge's pair {i, j}, and their number.
 
-        Pairs are numbered in ascending order of (smaller, larger) node; a self loop is its own pair.
+        Pairs are numbered by (smaller, larger) node, ascending; a self loop is its own pair.
         """
         cached = self._cache.get("pairs")
         if cached is None:

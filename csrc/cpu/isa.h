@@ -9,12 +9,27 @@
 
 namespace sgnn::cpu {
 
-#define SGNN_DECLARE_ISA(name)                                                           \
-  namespace name {                                                                       \
-  void spmm(const SpmmArgs& args, int64_t begin, int64_t end);                           \
-  void sddmm(const SddmmArgs& args, int64_t begin, int64_t end);                         \
-  void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);          \
-  void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end); \
+// z [rows, outputs] (+)= h [rows, width] w [outputs, width]^T; z is contiguous and holds acc_t<T>.
+struct ProjectArgs {
+  DType dtype;
+  const void* h;
+  int64_t h_stride;
+  const void* w;
+  int64_t w_stride;
+  int64_t rows;
+  int64_t width;
+  int64_t outputs;
+  bool accumulate;
+  void* z;
+};
+
+#define SGNN_DECLARE_ISA(name)                                                              \
+  namespace name {                                                                          \
+  void spmm(const SpmmArgs& args, int64_t begin, int64_t end, int64_t first, int64_t last); \
+  void project(const ProjectArgs& args);                                                    \
+  void sddmm(const SddmmArgs& args, int64_t begin, int64_t end);                            \
+  void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \
+  void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end);    \
   }
 
 SGNN_DECLARE_ISA(baseline)

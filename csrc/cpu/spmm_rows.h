@@ -1,8 +1,5 @@
-// The SpMM loop body over rows [begin, end), for one instruction set.
-//
-// A row keeps up to kMaxTile vectors of accumulators in registers and walks its edges once per
-// tile. When x is too large for the L2 cache but a narrow slice of it is not, the slices become the
-// outer loop, so the gathers of one slice stay in cache.
+// The SpMM loop body over rows [begin, end), for one instruction set: a row keeps up to kMaxTile
+// vectors of accumulators in registers and walks its edges once per tile.
 #pragma once
 
 #include "sgnn/bitmask.h"
@@ -11,9 +8,7 @@
 
 namespace sgnn::cpu::SGNN_ISA {
 
-constexpr int64_t kL2Bytes = 1 << 20;      // per core, the usual size on servers since 2017
-constexpr int64_t kSliceBytes = 512;       // of one row of x per slice
-constexpr int64_t kPrefetchDistance = 12;  // edges ahead
+constexpr int64_t kPrefetchDistance = 12;              // edges ahead
 constexpr int kMaxTile = kVectorBytes == 64 ? 16 : 8;  // half of the registers hold accumulators
 
 enum class EdgeValues { kUnit, kWeight, kGeneral };
@@ -49,24 +44,12 @@ class SpmmRows {
   explicit SpmmRows(const SpmmArgs& args)
       : args_(args), csr_(view_csr<Index>(args.csr)), p_(args) {}
 
-  void run(int64_t begin, int64_t end) const {
-    const int64_t width = args_.width;
-    const int64_t slice = slice_width();
-    for (int64_t first = 0; first < width; first += slice) {
-      const int64_t last = first + slice < width ? first + slice : width;
-      for (int64_t row = begin; row < end; ++row) run_row(row, first, last);
-    }
+  // Columns [first, last) of rows [begin, end).
+  void run(int64_t begin, int64_t end, int64_t first, int64_t last) const {
+    for (int64_t row = begin; row < end; ++row) run_row(row, first, last);
   }
 
  private:
-  int64_t slice_width() const {
-    const int64_t row_bytes = args_.width * static_cast<int64_t>(sizeof(T));
-    const bool slice_fits = csr_.num_cols * kSliceBytes <= kL2Bytes;
-    const bool whole_fits = csr_.num_cols * row_bytes <= kL2Bytes;
-    if (whole_fits || !slice_fits || row_bytes <= kSliceBytes) return args_.width;
-    return kSliceBytes / static_cast<int64_t>(sizeof(T));
-  }
-
   // Factor applied to a finished row sum.
   A row_factor(int64_t row, int64_t begin, int64_t end) const {
     A factor = p_.row_scale != nullptr ? p_.row_scale[row] : A(1);

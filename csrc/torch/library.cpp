@@ -20,6 +20,10 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
   m.def(
       "sparse_linear_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
       "Tensor t_col, Tensor? t_edge_id, Tensor g, Tensor x) -> Tensor");
+  m.def(
+      "gcn_hidden(Tensor x_rowptr, Tensor x_col, Tensor? x_value, Tensor? x_row_scale, "
+      "Tensor a_rowptr, Tensor a_col, Tensor? a_value, Tensor w1, Tensor? bias, Tensor w2) -> "
+      "Tensor");
   m.def("topk_mask(Tensor[] scores, int k) -> Tensor[]");
   m.def("cpu_isa() -> int");
   m.def("set_cpu_isa(int isa) -> bool");

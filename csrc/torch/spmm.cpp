@@ -52,8 +52,14 @@ Tensor spmm_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_r
                    OptionalTensor bias, bool mean, bool relu) {
   const SpmmCall call = prepare(rowptr, col, edge_id, t_rowptr, x, weight, mask, bits, row_scale,
                                 col_scale, bias, mean, relu);
-  for_each_row_range(call.args.csr, call.args.width,
-                     [&](int64_t begin, int64_t end) { spmm_cpu(call.args, begin, end); });
+  const int64_t width = call.args.width;
+  const int64_t slice = spmm_cpu_slice(call.args);
+  for (int64_t first = 0; first < width; first += slice) {
+    const int64_t last = first + slice < width ? first + slice : width;
+    for_each_row_range(call.args.csr, last - first, [&](int64_t begin, int64_t end) {
+      spmm_cpu(call.args, begin, end, first, last);
+    });
+  }
   return call.y;
 }
 

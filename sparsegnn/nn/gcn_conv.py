@@ -14,16 +14,23 @@ from sparsegnn.ops import spmm
 from sparsegnn.sparse_matrix import SparseMatrix
 
 
+# Outputs from which a dense product does not care about the layout of the weight.
+_WIDE = 32
+
+
 class Projection(nn.Module):
     """`x @ weight.T` for dense or sparse x, without bias.
 
-    The weight has shape `[out, in]` but is stored input-major: sparse features gather its columns,
-    and dense products run at the same speed either way.
+    A wide weight `[out, in]` is stored input-major: sparse features gather its columns, and dense
+    products run at the same speed either way. A narrow one is stored as it is.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(in_channels, out_channels).t())
+        if out_channels < _WIDE:
+            self.weight = nn.Parameter(torch.empty(out_channels, in_channels))
+        else:
+            self.weight = nn.Parameter(torch.empty(in_channels, out_channels).t())
 
     def forward(self, x: Features) -> Tensor:
         """Maps `[N, in]` to `[N, out]`."""

@@ -31,8 +31,16 @@ struct SpmmArgs {
   bool relu = false;
 };
 
-// Computes rows [row_begin, row_end) on the calling thread.
-void spmm_cpu(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
+// Computes columns [feature_begin, feature_end) of rows [row_begin, row_end) on the calling thread.
+void spmm_cpu(const SpmmArgs& args, int64_t row_begin, int64_t row_end, int64_t feature_begin,
+              int64_t feature_end);
+
+inline void spmm_cpu(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+  spmm_cpu(args, row_begin, row_end, 0, args.width);
+}
+
+// How many columns to compute at a time, for all rows, so that the gathers stay in cache.
+int64_t spmm_cpu_slice(const SpmmArgs& args);
 
 // Enqueues all rows on `stream`; pointers are device pointers. Neither allocates nor synchronises.
 Status spmm_cuda(const SpmmArgs& args, Stream stream);

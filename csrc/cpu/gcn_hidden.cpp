@@ -1,0 +1,81 @@
+#include "sgnn/gcn_hidden.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include "isa.h"
+#include "sgnn/dispatch.h"
+#include "sgnn/spmm.h"
+
+namespace sgnn {
+namespace {
+
+constexpr int64_t kBlockRows = 32;  // aggregated rows that wait in the L1 cache for W2
+
+void project(const cpu::ProjectArgs& args) { SGNN_CALL_ISA(project, args); }
+
+// The rows from `row` on, as a matrix of their own: offsets into `col` stay absolute.
+template <typename Index>
+CsrArg rows_from(CsrArg csr, int64_t row) {
+  csr.rowptr = static_cast<const Index*>(csr.rowptr) + row;
+  csr.num_rows -= row;
+  return csr;
+}
+
+template <typename T, typename Index>
+void project_panel(const GcnHiddenArgs& args, int64_t panel, int64_t begin, int64_t end) {
+  using A = acc_t<T>;
+  const int64_t width = args.panel;
+  const std::unique_ptr<T[]> block(new (std::nothrow) T[kBlockRows * width]);
+  if (block == nullptr) throw std::bad_alloc();
+  SpmmArgs aggregate;
+  aggregate.dtype = args.dtype;
+  aggregate.width = width;
+  aggregate.x = args.hidden;
+  aggregate.x_stride = width;
+  aggregate.y = block.get();
+  aggregate.weight = args.a_value;
+  aggregate.bias =
+      args.bias != nullptr ? static_cast<const A*>(args.bias) + panel * width : nullptr;
+  aggregate.relu = true;
+  for (int64_t row = begin; row < end; row += kBlockRows) {
+    const int64_t rows = std::min(kBlockRows, end - row);
+    aggregate.csr = rows_from<Index>(args.a, row);
+    spmm_cpu(aggregate, 0, rows);
+    project({args.dtype, block.get(), width, static_cast<const T*>(args.w2) + panel * width,
+             args.num_panels * width, rows, width, args.num_outputs, panel > 0,
+             static_cast<A*>(args.z) + row * args.num_outputs});
+  }
+}
+
+}  // namespace
+
+void gcn_hidden_transform_cpu(const GcnHiddenArgs& args, int64_t panel, int64_t row_begin,
+                              int64_t row_end) {
+  dispatch_dtype(args.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    SpmmArgs transform;
+    transform.csr = args.x;
+    transform.dtype = args.dtype;
+    transform.width = args.panel;
+    transform.x = static_cast<const T*>(args.w1) + panel * args.x.num_cols * args.panel;
+    transform.x_stride = args.panel;
+    transform.y = args.hidden;
+    transform.weight = args.x_value;
+    transform.row_scale = args.x_row_scale;
+    spmm_cpu(transform, row_begin, row_end);
+  });
+}
+
+void gcn_hidden_project_cpu(const GcnHiddenArgs& args, int64_t panel, int64_t row_begin,
+                            int64_t row_end) {
+  dispatch_dtype(args.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    dispatch_index(args.a.index_type, [&](auto index) {
+      project_panel<T, typename decltype(index)::type>(args, panel, row_begin, row_end);
+    });
+  });
+}
+
+}  // namespace sgnn
