@@ -6,7 +6,7 @@ from sparsegnn.tickets.macs import LayerSize, MacCount, executed_macs, papers_ma
 from sparsegnn.tickets.masking import MaskedWeight
 from sparsegnn.tickets.report import Report
 from sparsegnn.tickets.sparsity import Count, Sparsity
-from sparsegnn.tickets.ticket import Json, Ticket, edge_order
+from sparsegnn.tickets.ticket import Json, Ticket
 
 __all__ = [
     "CompiledModel",
@@ -19,7 +19,6 @@ __all__ = [
     "Sparsity",
     "Ticket",
     "TicketError",
-    "edge_order",
     "executed_macs",
     "papers_macs",
 ]

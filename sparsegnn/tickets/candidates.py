@@ -13,6 +13,7 @@ from sparsegnn.tickets.steps import (
     CsrLinear,
     CsrMatrix,
     DenseLinear,
+    FusedHidden,
     NarrowLinear,
     SparseFeatures,
     Step,
@@ -28,12 +29,12 @@ class Candidate:
 
     Attributes:
         name: For reports.
-        size: The layer as it is executed.
+        sizes: The layers that it covers, as they are executed.
         steps: The operator calls.
     """
 
     name: str
-    size: LayerSize
+    sizes: tuple[LayerSize, ...]
     steps: tuple[Step, ...]
 
     @property
@@ -73,9 +74,17 @@ def sparse_input_candidates(layer: Layer, feature_nonzeros: int) -> Iterator[Can
     """Plans of a layer whose input is a `CsrMatrix`."""
     yield Candidate(
         "transform first, sparse features, dense weight",
-        _size(layer, layer.weight.numel(), "transform_first"),
+        (_size(layer, layer.weight.numel(), "transform_first"),),
         (SparseFeatures(layer.weight, feature_nonzeros), _last_aggregate(layer)),
     )
+
+
+def fused_candidate(first: Layer, second: Layer, feature_nonzeros: int) -> Candidate:
+    """Plan of two layers over sparse features that never stores the hidden units."""
+    sizes = tuple(_size(x, x.weight.numel(), "transform_first") for x in (first, second))
+    fused = FusedHidden(first.adjacency, first.weight, first.bias, second.weight, feature_nonzeros)
+    name = "both layers transform first, hidden units fused away"
+    return Candidate(name, sizes, (fused, _last_aggregate(second)))
 
 
 def dense_input_candidates(layer: Layer) -> Iterator[Candidate]:
@@ -97,13 +106,13 @@ def dense_input_candidates(layer: Layer) -> Iterator[Candidate]:
 
 def _transform_first(layer: Layer, form: str, weights: int, linear: Step) -> Candidate:
     size = _size(layer, weights, "transform_first")
-    return Candidate(f"transform first, {form}", size, (linear, _last_aggregate(layer)))
+    return Candidate(f"transform first, {form}", (size,), (linear, _last_aggregate(layer)))
 
 
 def _aggregate_first(layer: Layer, form: str, weights: int, linear: Step) -> Candidate:
     size = _size(layer, weights, "aggregate_first")
     first = Aggregate(layer.adjacency, layer.weight.shape[1])
-    return Candidate(f"aggregate first, {form}", size, (first, linear))
+    return Candidate(f"aggregate first, {form}", (size,), (first, linear))
 
 
 def _size(layer: Layer, weights: int, order: Order) -> LayerSize:

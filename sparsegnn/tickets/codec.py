@@ -21,7 +21,7 @@ _EDGE_MASK = "edge_mask"
 _MASK = "weight_mask/"
 _INIT = "init/"
 _STATE = "state/"
-_TEXTS = ("graph_fingerprint", "edge_order", "method")
+_TEXTS = ("graph_fingerprint", "method")
 _OBJECTS = ("config", "metrics", "weight_masks")
 _NUMBERS = ("num_edges", "seed", "round")
 
@@ -39,7 +39,6 @@ def encode(ticket: Ticket) -> tuple[bytes, str]:
     tensors.update({_STATE + key: value for key, value in ticket.state.items()})
     document = {
         "config": ticket.config,
-        "edge_order": ticket.edge_order,
         "graph_fingerprint": ticket.graph_fingerprint,
         "method": ticket.method,
         "metrics": ticket.metrics,
@@ -83,7 +82,6 @@ def decode(path: Path) -> Ticket:
             metrics=document["metrics"],
             seed=document["seed"],
             round=document["round"],
-            edge_order=document["edge_order"],
         )
     except TicketError as error:
         raise TicketError(f"{path} is damaged: {error}") from error

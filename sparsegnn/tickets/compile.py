@@ -21,7 +21,7 @@ from sparsegnn.tickets.program import DenseProgram, Program
 from sparsegnn.tickets.report import Report
 from sparsegnn.tickets.reporting import describe
 from sparsegnn.tickets.steps import CsrMatrix, Step
-from sparsegnn.tickets.timing import Timing, interleaved
+from sparsegnn.tickets.timing import comparable
 
 if TYPE_CHECKING:
     from sparsegnn.data import NodeDataset
@@ -98,7 +98,7 @@ def _read(
     network = read_network(ticket, model)
     check_features(x, whole.num_nodes, network.widths[0], network.dtype)
     _check_device(network, x, whole)
-    pruned = whole.select(ticket.edge_mask)
+    pruned = ticket.prune(whole)
     first = network.convs[0]
     looped, norm = first.norm(x, pruned, None)
     if norm is None:
@@ -174,7 +174,7 @@ def _relative_error(program: Program, masked: DenseProgram) -> float:
 def _with_times(problem: Problem, program: Program, masked: DenseProgram, report: Report) -> Report:
     dense = DenseProgram(problem.network.model, problem.whole, problem.x)
     with torch.inference_mode():
-        timings: dict[str, Timing] = interleaved(
+        timings = comparable(
             {"compiled": program, "dense": dense, "masked": masked},
             rounds=_ROUNDS,
             budget_s=_BUDGET_S,

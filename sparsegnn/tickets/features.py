@@ -98,6 +98,13 @@ class FeatureInput(nn.Module):
         counts = torch.bincount(row[keep], minlength=len(degree))
         rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         index = stored.pattern.rowptr.dtype
-        return CsrMatrix(
-            rowptr.to(index), column[keep].to(index), stored.values[keep], len(self.kept)
-        )
+        values, row = stored.values[keep], row[keep]
+        scale = _common_value(row, values, len(degree))
+        return CsrMatrix(rowptr.to(index), column[keep].to(index), values, len(self.kept), scale)
+
+
+def _common_value(row: Tensor, values: Tensor, num_rows: int) -> Tensor | None:
+    """[num_rows] value of every row when its entries are all equal, as normalised counts are."""
+    common = values.new_zeros(num_rows)
+    common[row] = values
+    return common if torch.equal(common[row], values) else None

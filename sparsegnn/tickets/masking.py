@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import TypeVar
 
 import torch
@@ -15,26 +17,45 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 class MaskedWeight(nn.Module):
-    """Parametrisation that holds the pruned entries of a weight at exactly 0.
+    """Parametrisation that keeps only the surviving entries of a weight as its parameter, [K].
 
-    The gradient of a pruned entry is exactly 0, and a NaN stored there never shows. The mask is a
-    buffer `keep` (bool, shape of the weight, and its memory layout, so that the masked weight has
-    it too).
+    The weight has exactly 0 at pruned entries and the memory layout that it had before; gradients
+    and optimiser state exist for the K survivors alone.
+
+    Args:
+        keep: bool, shape of the weight.
+        weight: The weight, for its layout and device.
     """
 
-    keep: Tensor
+    index: Tensor
 
-    def __init__(self, keep: Tensor) -> None:
+    def __init__(self, keep: Tensor, weight: Tensor) -> None:
         super().__init__()
-        self.register_buffer("keep", keep)
+        self.shape = tuple(keep.shape)
+        self.input_major = weight.dim() == 2 and not weight.is_contiguous()
+        stored = self._stored(keep.to(weight.device)).reshape(-1)
+        self.register_buffer("index", stored.nonzero().squeeze(1))
 
-    def forward(self, weight: Tensor) -> Tensor:
-        """Returns `weight` with pruned entries set to 0."""
-        return torch.where(self.keep, weight, 0.0)
+    def forward(self, values: Tensor) -> Tensor:
+        """Returns the weight with `values` [K] in place and 0 elsewhere."""
+        flat = values.new_zeros(math.prod(self.shape)).index_copy_(0, self.index, values)
+        return self._stored(flat.view(self._stored_shape()))
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        """Returns the stored value for an assigned weight: the same, with pruned entries at 0."""
-        return torch.where(self.keep, weight, 0.0)
+        """Returns the surviving entries [K] of an assigned weight."""
+        return self._stored(weight).reshape(-1)[self.index]
+
+    def keep(self) -> Tensor:
+        """Bool of the weight's shape."""
+        flat = torch.zeros(math.prod(self.shape), dtype=torch.bool, device=self.index.device)
+        flat[self.index] = True
+        return self._stored(flat.view(self._stored_shape()))
+
+    def _stored(self, weight: Tensor) -> Tensor:
+        return weight.t() if self.input_major else weight
+
+    def _stored_shape(self) -> tuple[int, ...]:
+        return self.shape[::-1] if self.input_major else self.shape
 
 
 def apply_masks(model: Model, state: dict[str, Tensor], masks: dict[str, Mask]) -> Model:
@@ -58,9 +79,8 @@ def apply_masks(model: Model, state: dict[str, Tensor], masks: dict[str, Mask]) 
     owners = {key: _owner(model, key) for key in masks}
     model.load_state_dict(state)
     for key, (owner, name) in owners.items():
-        parameter = getattr(owner, name)
-        keep = torch.empty_like(parameter, dtype=torch.bool).copy_(masks[key].to_bool())
-        parametrize.register_parametrization(owner, name, MaskedWeight(keep))
+        masked = MaskedWeight(masks[key].to_bool(), getattr(owner, name))
+        parametrize.register_parametrization(owner, name, masked)
     return model
 
 
@@ -85,11 +105,22 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
+def unmasked_copy(model: Model) -> Model:
+    """A copy of `model` whose masked weights are ordinary parameters again, pruned entries at 0."""
+    plain = copy.deepcopy(model)
+    for module in list(plain.modules()):
+        if not parametrize.is_parametrized(module):
+            continue
+        for name in list(module.parametrizations):
+            parametrize.remove_parametrizations(module, name)
+    return plain
+
+
 def masks_of(model: nn.Module) -> dict[str, Tensor]:
     """Boolean keep tensors of a masked model, by plain state-dict key."""
     marker = "parametrizations."
     return {
-        name.replace(marker, "", 1).rsplit(".", 1)[0]: module.keep
+        name.replace(marker, "", 1).rsplit(".", 1)[0]: module.keep()
         for name, module in model.named_modules()
         if isinstance(module, MaskedWeight)
     }

@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,67 +20,103 @@ from torch.nn import functional
 from sparsegnn.graph import Graph
 from sparsegnn.nn import GCN
 from sparsegnn.sparse_matrix import SparseMatrix
-from sparsegnn.tickets.network import read_network
+from sparsegnn.tickets.masking import check_state, unmasked_copy
 from sparsegnn.tickets.peers import PygGCN, TorchCompositeGCN
-from sparsegnn.tickets.timing import Timing, interleaved
+from sparsegnn.tickets.timing import BUSY_SHARE, Timing, interleaved
 
 if TYPE_CHECKING:
     from sparsegnn.data import NodeDataset
-    from sparsegnn.tickets.ticket import Ticket
+    from sparsegnn.tickets.compiled import CompiledModel
+    from sparsegnn.tickets.ticket import Json, Ticket
 
-PYG = "PyG eager"
-COMPOSITE = "torch composite"
-DENSE = "our dense model"
-TICKET = "our ticket"
+Kind = Literal["pyg", "composite", "dense", "ticket"]
+Program = Callable[[], Tensor]
+
+_NAMES: dict[Kind, str] = {
+    "pyg": "PyG eager",
+    "composite": "torch.sparse composite",
+    "dense": "sparsegnn dense",
+    "ticket": "sparsegnn ticket",
+}
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Times of one kind of work.
+class Row:
+    """One program.
 
     Attributes:
-        timings: By program name, in the order PyG, composite, dense, ticket.
-        ratios: How many times faster the ticket is than each of the others, from medians.
+        kind: Which program.
+        name: How tables name it.
+        forward: One full forward pass.
+        step: Forward, backward and Adam; None when not asked for.
+        macs: Multiply-accumulates that its forward pass executes.
+        bytes: Memory of its weights and its graph.
+        note: What a reader has to know, such as that the ticket fell back to the dense model.
     """
 
-    timings: dict[str, Timing]
-    ratios: dict[str, float]
+    kind: Kind
+    name: str
+    forward: Timing
+    step: Timing | None
+    macs: int
+    bytes: int
+    note: str | None = None
 
 
 @dataclass(frozen=True)
 class SpeedReport:
-    """Forward pass and training step of a ticket against its peers.
+    """Forward pass and training step of a ticket beside its peers.
 
     Attributes:
-        forward: One full forward pass.
-        train_step: Forward, backward and Adam.
-        plan: The plan of the compiled ticket ("compiled" or "dense").
-        max_relative_difference: Largest difference of the peers' dense logits from our dense model's
-            over its largest logit: the programs do the same computation.
+        rows: PyG, composite, dense, ticket.
+        max_relative_difference: Largest difference of the peers' logits from those of our dense
+            model, over its largest logit: the programs do the same computation.
+        busy: Other processes held the cores during the run; the times then say little.
         threads: CPU threads of torch.
         device: Where it ran.
         versions: Of python, torch and torch_geometric.
     """
 
-    forward: Comparison
-    train_step: Comparison
-    plan: str
+    rows: tuple[Row, ...]
     max_relative_difference: float
+    busy: bool
     threads: int
     device: str
     versions: dict[str, str]
 
+    def row(self, kind: Kind) -> Row:
+        """The row of one program."""
+        return next(row for row in self.rows if row.kind == kind)
+
+    def ratio(self, kind: Kind, work: Literal["forward", "step"] = "forward") -> float:
+        """How many times faster the ticket is than `kind`, from medians.
+
+        Raises:
+            ValueError: Training steps were not measured.
+        """
+        theirs: Timing | None = getattr(self.row(kind), work)
+        ours: Timing | None = getattr(self.row("ticket"), work)
+        if theirs is None or ours is None:
+            raise ValueError(f"work must have been measured, got {work!r}")
+        return theirs.median_ms / ours.median_ms
+
+    def to_json(self) -> dict[str, Json]:
+        """The report as JSON values."""
+        return {**asdict(self), "rows": [asdict(row) for row in self.rows]}
+
     def __str__(self) -> str:
         """A table of medians, quartiles and ratios."""
-        lines = [f"{'':<18}{'forward ms':>28}{'ratio':>8}{'train step ms':>30}{'ratio':>8}"]
-        for name, forward in self.forward.timings.items():
-            step = self.train_step.timings[name]
-            lines.append(
-                f"{name:<18}{_cell(forward):>28}{_ratio(self.forward, name):>8}"
-                f"{_cell(step):>30}{_ratio(self.train_step, name):>8}"
-            )
+        lines = [f"{'':<24}{'forward ms':>26}{'ratio':>8}{'training step ms':>28}{'ratio':>8}"]
+        for row in self.rows:
+            cells = f"{row.name:<24}{_cell(row.forward):>26}{self.ratio(row.kind):>7.2f}x"
+            if row.step is not None:
+                cells += f"{_cell(row.step):>28}{self.ratio(row.kind, 'step'):>7.2f}x"
+            lines.append(cells + (f"  {row.note}" if row.note else ""))
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        return "\n".join([*lines, f"{self.device}, {self.threads} threads, {versions}"])
+        lines.append(f"{self.device}, {self.threads} threads, {versions}")
+        if self.busy:
+            lines.append("other processes held the cores during this run: measure again")
+        return "\n".join(lines)
 
 
 def compare(
@@ -88,9 +124,10 @@ def compare(
     model: GCN,
     data: NodeDataset,
     *,
+    training: bool = True,
     rounds: int = 21,
-    train_rounds: int = 9,
-    budget_s: float | None = None,
+    budget_s: float | None = 20.0,
+    on_progress: Callable[[str], None] | None = None,
 ) -> SpeedReport:
     """Times PyG eager, the torch composite, our dense model and our compiled ticket.
 
@@ -98,42 +135,66 @@ def compare(
         ticket: The ticket.
         model: The architecture; its weights are not used.
         data: The ticket's dataset, with features as the model takes them.
-        rounds: Interleaved rounds of the forward pass.
-        train_rounds: Interleaved rounds of the training step.
-        budget_s: Seconds per kind of work after which no further round starts.
+        training: Measure training steps too.
+        rounds: Interleaved rounds of each kind of work.
+        budget_s: Seconds per kind of work after which no further round starts; at least three run.
+        on_progress: Told what is being done.
 
     Returns:
-        Medians and quartiles, and the ticket's ratios against each of the others.
+        One row per program.
 
     Raises:
         TicketError: Graph or model are not the ticket's.
         ModuleNotFoundError: torch_geometric is not installed.
     """
+    say = on_progress or (lambda message: None)
+    say("compiling the ticket")
     compiled = ticket.compile(copy.deepcopy(model), data)
-    dense = copy.deepcopy(model)
-    dense.load_state_dict(ticket.state)
-    peers = _peers(dense, data)
-    forwards: dict[str, Callable[[], Tensor]] = {
-        **{name: peer.eval().forward for name, peer in peers.items()},
-        DENSE: _Bound(dense, data.x, data.graph).eval().forward,
-        TICKET: compiled.forward,
-    }
+    dense = _dense_model(ticket, model)
+    forwards = _forwards(dense, compiled, data)
+    device = data.graph.device
+    say("timing the forward pass")
     with torch.no_grad():
         difference = _difference(forwards)
-        forward = interleaved(
-            dict(forwards), rounds=rounds, budget_s=budget_s, device=data.graph.device
+        times = interleaved(
+            {str(kind): run for kind, run in forwards.items()},
+            rounds=rounds,
+            budget_s=budget_s,
+            device=device,
         )
-    steps = _train_steps(ticket, model, data)
-    train = interleaved(steps, rounds=train_rounds, budget_s=budget_s, device=data.graph.device)
+    steps: dict[str, Timing] = {}
+    if training:
+        say("timing the training step")
+        programs = _train_steps(ticket, model, data)
+        steps = interleaved(programs, rounds=rounds, budget_s=budget_s, device=device)
+    share = min(t.cpu_share for t in [*times.values(), *steps.values()])
     return SpeedReport(
-        forward=_comparison(forward),
-        train_step=_comparison(train),
-        plan=compiled.report().plan,
+        rows=tuple(
+            _row(kind, dense, compiled, data, times[kind], steps.get(kind)) for kind in _NAMES
+        ),
         max_relative_difference=difference,
+        busy=device.type == "cpu" and share < BUSY_SHARE,
         threads=torch.get_num_threads(),
-        device=_device_name(data.graph.device),
+        device=_device_name(device),
         versions=_versions(),
     )
+
+
+def measure_forward(
+    compiled: CompiledModel, *, rounds: int = 21, budget_s: float | None = 1.0
+) -> Timing:
+    """Times the forward pass of one compiled ticket."""
+    device = next(compiled.program.parameters(), next(compiled.program.buffers())).device
+    work: dict[str, Callable[[], object]] = {"ticket": compiled.forward}
+    return interleaved(work, rounds=rounds, budget_s=budget_s, device=device)["ticket"]
+
+
+def _dense_model(ticket: Ticket, model: GCN) -> GCN:
+    """The architecture with the ticket's weights and nothing pruned."""
+    dense = unmasked_copy(model)
+    check_state(dense, ticket.state)
+    dense.load_state_dict(ticket.state)
+    return dense
 
 
 class _Bound(nn.Module):
@@ -149,31 +210,39 @@ class _Bound(nn.Module):
         return self.model(self.x, self.graph)  # type: ignore[no-any-return]
 
 
-def _peers(model: GCN, data: NodeDataset) -> dict[str, PygGCN | TorchCompositeGCN]:
+def _peers(model: GCN, data: NodeDataset) -> dict[Kind, PygGCN | TorchCompositeGCN]:
     return {
-        PYG: PygGCN(model, data.x.to_dense(), data.edge_index),
-        COMPOSITE: TorchCompositeGCN(model, data.x, data.graph),
+        "pyg": PygGCN(model, data.x.to_dense(), data.edge_index),
+        "composite": TorchCompositeGCN(model, data.x, data.graph),
     }
 
 
-def _difference(forwards: dict[str, Callable[[], Tensor]]) -> float:
+def _forwards(dense: GCN, compiled: CompiledModel, data: NodeDataset) -> dict[Kind, Program]:
+    modules = {**_peers(dense, data), "dense": _Bound(dense, data.x, data.graph)}
+    return {
+        **{kind: module.eval().forward for kind, module in modules.items()},
+        "ticket": compiled.forward,
+    }
+
+
+def _difference(forwards: dict[Kind, Program]) -> float:
     """Largest difference of the peers' logits from the dense model's, relative to its largest."""
-    expected = forwards[DENSE]()
-    worst = max(float((forwards[name]() - expected).abs().max()) for name in (PYG, COMPOSITE))
+    expected = forwards["dense"]()
+    peers = (forwards["pyg"](), forwards["composite"]())
+    worst = max(float((logits - expected).abs().max()) for logits in peers)
     scale = float(expected.abs().max())
     return worst / scale if scale > 0 else worst
 
 
 def _train_steps(ticket: Ticket, model: GCN, data: NodeDataset) -> dict[str, Callable[[], object]]:
-    dense = copy.deepcopy(model)
-    dense.load_state_dict(ticket.state)
-    masked = ticket.apply(read_network(ticket, model).model.requires_grad_(True))
-    modules: dict[str, nn.Module] = {
+    dense = _dense_model(ticket, model)
+    masked = ticket.apply(_dense_model(ticket, model))
+    modules = {
         **_peers(dense, data),
-        DENSE: _Bound(dense, data.x, data.graph),
-        TICKET: _Bound(masked, data.x, ticket.prune(data.graph)),
+        "dense": _Bound(dense, data.x, data.graph),
+        "ticket": _Bound(masked, data.x, ticket.prune(data.graph)),
     }
-    return {name: _train_step(module.eval(), data) for name, module in modules.items()}
+    return {kind: _train_step(module.eval(), data) for kind, module in modules.items()}
 
 
 def _train_step(module: nn.Module, data: NodeDataset) -> Callable[[], None]:
@@ -191,18 +260,37 @@ def _train_step(module: nn.Module, data: NodeDataset) -> Callable[[], None]:
     return step
 
 
-def _comparison(timings: dict[str, Timing]) -> Comparison:
-    ours = timings[TICKET].median_ms
-    ratios = {name: t.median_ms / ours for name, t in timings.items() if name != TICKET}
-    return Comparison(timings, ratios)
+def _row(
+    kind: Kind,
+    dense: GCN,
+    compiled: CompiledModel,
+    data: NodeDataset,
+    forward: Timing,
+    step: Timing | None,
+) -> Row:
+    report = compiled.report()
+    note = f"fell back to the dense model: {report.reason}" if report.plan == "dense" else None
+    weights = sum(p.numel() * p.element_size() for p in dense.parameters())
+    entries = data.graph.with_self_loops().num_edges
+    operations = {
+        "pyg": report.macs_dense.executed_dense_features,
+        "composite": report.macs_dense.executed,
+        "dense": report.macs_dense.executed,
+        "ticket": report.macs.executed,
+    }
+    memory = {
+        "pyg": weights + data.edge_index.numel() * 8,
+        "composite": weights + (data.num_nodes + 1) * 8 + entries * 12,
+        "dense": report.memory_dense.weights + report.memory_dense.graph,
+        "ticket": report.memory.weights + report.memory.graph,
+    }
+    ticket_note = note if kind == "ticket" else None
+    return Row(kind, _NAMES[kind], forward, step, operations[kind], memory[kind], ticket_note)
 
 
 def _cell(timing: Timing) -> str:
-    return f"{timing.median_ms:.3f} ({timing.lower_quartile_ms:.3f}-{timing.upper_quartile_ms:.3f})"
-
-
-def _ratio(comparison: Comparison, name: str) -> str:
-    return f"{comparison.ratios[name]:.1f}x" if name in comparison.ratios else ""
+    quartiles = f"{timing.lower_quartile_ms:.3f} to {timing.upper_quartile_ms:.3f}"
+    return f"{timing.median_ms:.3f} ({quartiles})"
 
 
 def _device_name(device: torch.device) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.utils import parametrize
 
 from sparsegnn.nn import GCN, GCNConv
 from sparsegnn.tickets.errors import TicketError
-from sparsegnn.tickets.masking import check_state, is_masked, masks_of, plain_state
+from sparsegnn.tickets.masking import check_state, is_masked, masks_of, plain_state, unmasked_copy
 
 if TYPE_CHECKING:
     from sparsegnn.tickets.ticket import Ticket
@@ -76,10 +74,7 @@ def _plain_copy(ticket: Ticket, model: GCN) -> GCN:
         state = dict(ticket.state)
         for key, mask in ticket.weight_masks.items():
             state[key] = torch.where(mask.to_bool(), state[key], 0.0)
-    plain = copy.deepcopy(model)
-    for module in list(plain.modules()):
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
+    plain = unmasked_copy(model)
     check_state(plain, state)
     plain.load_state_dict(state)
     return plain.eval().requires_grad_(False)

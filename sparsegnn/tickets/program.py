@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sparsegnn.graph import Graph
 from sparsegnn.nn import GCN
 from sparsegnn.tickets.features import FeatureInput, Features
-from sparsegnn.tickets.steps import Aggregate, CsrMatrix, Run, Step
+from sparsegnn.tickets.steps import Aggregate, CsrMatrix, FusedHidden, Run, Step
 
 
 class Program(nn.Module):
@@ -59,7 +59,7 @@ class Program(nn.Module):
     @property
     def graph_bytes(self) -> int:
         """Memory of the normalised adjacency."""
-        steps = [step for step in self.steps if isinstance(step, Aggregate)]
+        steps = [step for step in self.steps if isinstance(step, Aggregate | FusedHidden)]
         matrices = {id(step.adjacency): step.adjacency for step in steps}
         return sum(_bytes(matrix) for matrix in matrices.values())
 

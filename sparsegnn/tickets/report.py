@@ -24,12 +24,20 @@ class CandidateReport:
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer: its widths in the model and in the program, and how it is executed."""
+    """One layer, or several that are executed as one.
 
-    in_units: int
-    out_units: int
-    live_in: int
-    live_out: int
+    Attributes:
+        first_layer: Index of the first layer.
+        units: Widths in the model, from the input on: one more than layers.
+        live_units: Of these, how many can influence the output.
+        kept_weights: Weights kept in the layers.
+        chosen: Name of the candidate that is executed.
+        candidates: Everything considered.
+    """
+
+    first_layer: int
+    units: tuple[int, ...]
+    live_units: tuple[int, ...]
     kept_weights: int
     chosen: str
     candidates: tuple[CandidateReport, ...]
@@ -100,11 +108,12 @@ class Report:
 
     def _layer_lines(self) -> list[str]:
         lines = []
-        for index, layer in enumerate(self.layers):
-            lines.append(
-                f"layer {index}: {layer.in_units} -> {layer.out_units} units, live "
-                f"{layer.live_in} -> {layer.live_out}, {layer.kept_weights} weights"
-            )
+        for layer in self.layers:
+            units = " -> ".join(map(str, layer.units))
+            live = " -> ".join(map(str, layer.live_units))
+            last = layer.first_layer + len(layer.units) - 2
+            name = f"layer {last}" if last == layer.first_layer else f"layers 0 to {last}"
+            lines.append(f"{name}: {units} units, live {live}, {layer.kept_weights} weights")
             for candidate in layer.candidates:
                 mark = "*" if candidate.name == layer.chosen else " "
                 ms = "not measured" if candidate.ms is None else f"{candidate.ms:.3f} ms"
@@ -135,4 +144,4 @@ class Report:
                 f"({timing.lower_quartile_ms:.3f} to {timing.upper_quartile_ms:.3f})"
             )
         where = f"{self.device}, {self.threads} threads, torch {self.torch_version}"
-        return [*lines, f"measured on {where}"]
+        return [*lines, f"measured on {where}, {self.compiled_ms.clock} time"]

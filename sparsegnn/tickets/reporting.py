@@ -25,7 +25,7 @@ def describe(problem: Problem, program: Program, choices: list[Choice], error: f
     return Report(
         plan="compiled",
         reason="estimated to be the fastest plan, not measured",
-        layers=tuple(_layer(problem, index, choice) for index, choice in enumerate(choices)),
+        layers=tuple(_layer(problem, choice) for choice in choices),
         edges_kept=ticket.edge_mask.count,
         edges_total=ticket.edge_mask.numel,
         macs=_ticket_macs(problem, choices),
@@ -70,7 +70,7 @@ def undirected_links(graph: Graph) -> int:
 
 def _ticket_macs(problem: Problem, choices: list[Choice]) -> MacCount:
     network, nodes = problem.network, problem.whole.num_nodes
-    layers = [choice.chosen.size for choice in choices]
+    layers = [size for choice in choices for size in choice.chosen.sizes]
     total = sum(weight.numel() for weight in network.weights)
     kept = sum(int(weight.count_nonzero()) for weight in network.weights)
     mask = problem.ticket.edge_mask
@@ -87,14 +87,14 @@ def _ticket_macs(problem: Problem, choices: list[Choice]) -> MacCount:
     )
 
 
-def _layer(problem: Problem, index: int, choice: Choice) -> LayerReport:
-    weight = problem.network.weights[index]
+def _layer(problem: Problem, choice: Choice) -> LayerReport:
+    first, last = choice.first_layer, choice.first_layer + len(choice.chosen.sizes)
+    weights = problem.network.weights[first:last]
     return LayerReport(
-        in_units=weight.shape[1],
-        out_units=weight.shape[0],
-        live_in=len(problem.live.kept[index]),
-        live_out=len(problem.live.kept[index + 1]),
-        kept_weights=int(weight.count_nonzero()),
+        first_layer=first,
+        units=tuple(problem.network.widths[first : last + 1]),
+        live_units=tuple(len(kept) for kept in problem.live.kept[first : last + 1]),
+        kept_weights=sum(int(weight.count_nonzero()) for weight in weights),
         chosen=choice.chosen.name,
         candidates=choice.considered,
     )

@@ -69,9 +69,8 @@ def sparsity(ticket: Ticket, graph: Graph | None = None) -> Sparsity:
 
 
 def _pairs(ticket: Ticket, graph: Graph) -> tuple[Count, int]:
-    ticket.verify(graph)
     pair_id, num_pairs = graph.pairs()
-    keep = ticket.edge_mask.to_bool()
+    keep = ticket.edge_mask_for(graph).to_bool()
     size = torch.bincount(pair_id, minlength=num_pairs)
     kept = torch.bincount(pair_id[keep], minlength=num_pairs)
     cut = int(((kept > 0) & (kept < size)).sum())

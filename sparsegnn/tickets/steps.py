@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-import sparsegnn.ops  # noqa: F401  (registers torch.ops.sparsegnn)
 from sparsegnn.graph import Graph
+from sparsegnn.ops import pack_panels
 
 Run = Callable[[Any], Tensor]
 
@@ -26,20 +26,30 @@ class CsrMatrix(nn.Module):
 
     Buffers: `rowptr` [M + 1], `col` and `value` [nnz], and `column_shape` [K + 1], from which the
     kernels read K: the transpose that they also accept serves only derivatives, and a program has
-    none.
+    none. `row_scale` [M] is there when all values of a row are equal to it: kernels then read it
+    in place of the values.
     """
 
     rowptr: Tensor
     col: Tensor
     value: Tensor
     column_shape: Tensor
+    row_scale: Tensor | None
 
-    def __init__(self, rowptr: Tensor, col: Tensor, value: Tensor, num_cols: int) -> None:
+    def __init__(
+        self,
+        rowptr: Tensor,
+        col: Tensor,
+        value: Tensor,
+        num_cols: int,
+        row_scale: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.register_buffer("rowptr", rowptr)
         self.register_buffer("col", col)
         self.register_buffer("value", value)
         self.register_buffer("column_shape", rowptr.new_zeros(num_cols + 1), persistent=False)
+        self.register_buffer("row_scale", row_scale)
 
     @classmethod
     def from_graph(cls, graph: Graph, weight: Tensor) -> CsrMatrix:
@@ -64,6 +74,10 @@ class CsrMatrix(nn.Module):
     def nnz(self) -> int:
         """Stored entries."""
         return self.col.numel()
+
+    def values(self) -> tuple[Tensor | None, Tensor | None]:
+        """Edge values and row scales for a kernel: one of them is None."""
+        return (None, self.row_scale) if self.row_scale is not None else (self.value, None)
 
     def structure(self) -> tuple[Tensor | None, ...]:
         """The six tensors by which an operator takes a CSR graph."""
@@ -133,8 +147,9 @@ class SparseFeatures(Step):
         weight = self.weight
 
         def run(x: Any) -> Tensor:
+            value, scale = x.values()
             out: Tensor = spmm(
-                *x.structure(), weight, x.value, None, None, None, None, None, False, False
+                *x.structure(), weight, value, None, None, scale, None, None, False, False
             )
             return out
 
@@ -155,6 +170,47 @@ def _spread_rows(matrix: Tensor) -> Tensor:
     storage = matrix.new_zeros(rows, (lines | 1) * line)
     storage[:, :width] = matrix
     return storage[:, :width]
+
+
+class FusedHidden(Step):
+    """`relu(A X W1 + b1) W2^T` for sparse features: the hidden layer is never stored."""
+
+    weight: Tensor
+    bias: Tensor | None
+    output_weight: Tensor
+
+    def __init__(
+        self,
+        adjacency: CsrMatrix,
+        weight: Tensor,
+        bias: Tensor | None,
+        output_weight: Tensor,
+        feature_nonzeros: int,
+    ) -> None:
+        super().__init__()
+        self.adjacency = adjacency
+        panels = pack_panels(weight.t())
+        hidden, outputs = weight.shape[0], output_weight.shape[0]
+        padding = (0, panels.shape[0] * panels.shape[2] - hidden)
+        self.register_buffer("weight", panels)
+        self.register_buffer("bias", None if bias is None else functional.pad(bias, padding))
+        self.register_buffer("output_weight", functional.pad(output_weight, padding).contiguous())
+        nodes = adjacency.shape[0]
+        self.macs = (feature_nonzeros + adjacency.nnz + nodes * outputs) * hidden
+        self.label = f"fused {weight.shape[1]} -> {hidden} -> {outputs}"
+        self.cost_per_mac = 0.8
+
+    def bind(self) -> Run:
+        """Binds graph, weights and bias."""
+        fused: Any = torch.ops.sparsegnn.gcn_hidden.default
+        graph = (self.adjacency.rowptr, self.adjacency.col, self.adjacency.value)
+        weights = (self.weight, self.bias, self.output_weight)
+
+        def run(x: Any) -> Tensor:
+            out: Tensor = fused(x.rowptr, x.col, *x.values(), *graph, *weights)
+            return out
+
+        return run
 
 
 class DenseLinear(Step):

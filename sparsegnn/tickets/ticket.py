@@ -34,7 +34,8 @@ class Ticket:
     runs are to be compared that way.
 
     Attributes:
-        edge_mask: Kept edges, bool [E] packed, in the edge order of the graph.
+        edge_mask: Kept edges [E], in the order of `Graph.canonical_order()`: sorted by (target,
+            source). `edge_mask_for(graph)` has them in the order of a graph.
         weight_masks: Kept entries per state-dict key; a key that is absent is not masked.
         init_state: State dict of the rewind point.
         state: State dict of the trained ticket; same keys and shapes as `init_state`.
@@ -44,7 +45,6 @@ class Ticket:
         metrics: What it measured (accuracies, best epoch, ...).
         seed: Seed of the run.
         round: Pruning round, 0 for a dense model.
-        edge_order: `edge_order(graph)`, or "" when the maker did not record it.
     """
 
     edge_mask: Mask
@@ -57,7 +57,6 @@ class Ticket:
     metrics: dict[str, Json]
     seed: int
     round: int
-    edge_order: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "init_state", _owned("init_state", self.init_state))
@@ -85,13 +84,18 @@ class Ticket:
         seed: int,
         round: int,
     ) -> Ticket:
-        """Makes a ticket for `graph`, recording its fingerprint and edge order.
+        """Makes a ticket for `graph` from an `edge_mask` in the graph's own edge order.
 
         Raises:
             TicketError: `edge_mask` does not have one bit per edge, or masks and states disagree.
         """
-        ticket = cls(
-            edge_mask=edge_mask,
+        if tuple(edge_mask.shape) != (graph.num_edges,):
+            raise TicketError(
+                f"edge_mask must have shape ({graph.num_edges},), got {tuple(edge_mask.shape)}"
+            )
+        order = graph.canonical_order().cpu()
+        return cls(
+            edge_mask=Mask.from_bool(edge_mask.to_bool().cpu()[order]),
             weight_masks=weight_masks,
             init_state=init_state,
             state=state,
@@ -101,10 +105,7 @@ class Ticket:
             metrics=metrics,
             seed=seed,
             round=round,
-            edge_order=edge_order(graph),
         )
-        ticket.verify(graph)
-        return ticket
 
     def save(self, path: str | Path) -> None:
         """Writes the ticket file (docs/ticket-format.md): temporary name, fsync, rename.
@@ -140,7 +141,7 @@ class Ticket:
         """Checks that the ticket was made for `graph`.
 
         Raises:
-            TicketError: The graph has other edges, or the same edges in another order.
+            TicketError: The graph has other nodes or edges.
         """
         if self.edge_mask.numel != graph.num_edges:
             raise TicketError(
@@ -152,16 +153,17 @@ class Ticket:
                 f"ticket is for the graph with fingerprint {self.graph_fingerprint[:12]}, "
                 f"this one has {graph.fingerprint()[:12]}"
             )
-        if self.edge_order and edge_order(graph) != self.edge_order:
-            raise TicketError(
-                "ticket is for these edges in another order: give the edge_index as it was when "
-                "the ticket was made"
-            )
+
+    def edge_mask_for(self, graph: Graph) -> Mask:
+        """The kept edges in the edge order of `graph`, whatever that is, after `verify`."""
+        self.verify(graph)
+        keep = torch.empty(graph.num_edges, dtype=torch.bool)
+        keep[graph.canonical_order().cpu()] = self.edge_mask.to_bool().cpu()
+        return Mask.from_bool(keep)
 
     def prune(self, graph: Graph) -> Graph:
         """Returns `graph` without the pruned edges, after `verify`."""
-        self.verify(graph)
-        return graph.select(self.edge_mask)
+        return graph.select(self.edge_mask_for(graph))
 
     def sparsity(self, graph: Graph | None = None) -> Sparsity:
         """Sparsity on every base.
@@ -220,16 +222,6 @@ class Ticket:
         from sparsegnn.tickets.compile import compile_ticket
 
         return compile_ticket(self, model, data, tune=tune)
-
-
-def edge_order(graph: Graph) -> str:
-    """Hex SHA-256 of `graph.edge_index` as given: two orders of the same edges differ."""
-    import hashlib
-
-    edges = graph.edge_index.to(device="cpu", dtype=torch.int64).contiguous()
-    digest = hashlib.sha256(f"{graph.num_nodes} {tuple(edges.shape)} ".encode())
-    digest.update(edges.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _owned(name: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
