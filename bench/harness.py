@@ -41,7 +41,7 @@ class Plan:
     min_rounds: int = 3
 
 
-QUICK = Plan(rounds=5, min_sample_s=0.01, budget_s=5.0)
+QUICK = Plan(rounds=7, warmup=1, min_sample_s=0.01, budget_s=5.0)
 
 
 def measure(alternatives: Mapping[str, Run], plan: Plan | None = None) -> dict[str, Timing]:

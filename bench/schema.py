@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA = "sparsegnn-bench/1"
+Mode = Literal["quick", "default", "full"]
 
 
 class _Frozen(BaseModel):
@@ -101,9 +101,9 @@ class Bandwidth(_Frozen):
 class Record(_Frozen):
     """One run of one suite."""
 
-    schema_id: Literal["sparsegnn-bench/1"] = SCHEMA
+    schema_id: Literal["sparsegnn-bench/1"] = "sparsegnn-bench/1"
     suite: str
-    mode: Literal["quick", "default", "full"]
+    mode: Mode
     created: str
     environment: Environment
     bandwidth: list[Bandwidth]

@@ -96,7 +96,7 @@ class DenseUgs:
         train = self.task.train_mask
         logits = self.forward(training)
         loss = torch.nn.functional.cross_entropy(logits[train], self.task.y[train])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         _add_l1(self.graph_mask, self.settings.graph_l1)
         for mask in self.weight_masks:
             _add_l1(mask, self.settings.weight_l1)

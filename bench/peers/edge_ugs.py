@@ -69,7 +69,7 @@ class EdgeUgs:
         train = self.task.train_mask
         logits = self.forward(training)
         loss = torch.nn.functional.cross_entropy(logits[train], self.task.y[train])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         strengths = (self.settings.graph_l1, self.settings.weight_l1, self.settings.weight_l1)
         for mask, strength in zip((self.graph_mask, *self.weight_masks), strengths, strict=True):
             if mask.grad is None:

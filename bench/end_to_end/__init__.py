@@ -1,0 +1,1 @@
+"""Whole jobs: a mask-training epoch, forward passes, training steps, searches, accuracy."""

@@ -1,0 +1,1 @@
+"""Single operators: the cases, shared by the report and by the pytest-benchmark files."""

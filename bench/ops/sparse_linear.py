@@ -1,0 +1,51 @@
+"""Dense features times a sparse weight."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+
+import sparsegnn as sg
+from bench.cases import OURS, Builders, Case
+from bench.peers import weights
+
+SHAPES = ((20_000, 512, 512), (2708, 1433, 512))
+ZEROS = (0.90, 0.95)
+
+
+def cases(quick: bool) -> Builders:
+    """Every shape at every sparsity; only the first shape in a quick run."""
+    return {
+        case_name(*shape, zeros): partial(product, *shape, zeros)
+        for shape in (SHAPES[:1] if quick else SHAPES)
+        for zeros in ZEROS
+    }
+
+
+def case_name(rows: int, features: int, outputs: int, zeros: float) -> str:
+    """Name of one product."""
+    return f"sparse-linear/{rows}x{features}x{outputs}/zeros={zeros:.2f}"
+
+
+def product(rows: int, features: int, outputs: int, zeros: float) -> Case:
+    """Product of x [rows, features] with W [outputs, features] transposed."""
+    generator = torch.Generator().manual_seed(4)
+    x = torch.randn(rows, features, generator=generator)
+    kept = torch.rand(outputs, features, generator=generator) >= zeros
+    weight = torch.randn(outputs, features, generator=generator) * kept
+    ours = sg.SparseWeight.from_dense(weight)
+    with torch.no_grad():
+        ours.requires_grad_(False)
+    return Case(
+        name=case_name(rows, features, outputs, zeros),
+        alternatives={
+            OURS: lambda: sg.ops.sparse_linear(x, ours),
+            "dense": weights.dense(x, weight),
+            "torch.sparse CSR(W) x^T": weights.csr_left(x, weight),
+            "torch.sparse x CSR(W^T)": weights.csr_right(x, weight),
+            "torch.sparse linear": weights.csr_linear(x, weight),
+        },
+        params={"rows": rows, "in": features, "out": outputs, "zeros": zeros},
+        reference=lambda: (x.double() @ weight.double().t(),),
+    )

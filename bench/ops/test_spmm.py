@@ -1,0 +1,32 @@
+"""Weighted neighbourhood sums, alternative by alternative."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.inputs import EdgeList
+from bench.ops import spmm
+from bench.ops.conftest import Check
+
+FORWARD = (
+    "sparsegnn",
+    "sparsegnn, any arc order",
+    "torch.sparse CSR int32",
+    "torch.sparse CSR int64",
+    "scipy CSR (1 thread)",
+    "PyG gather/scatter",
+)
+TRAINING = ("sparsegnn", "torch.sparse composite", "PyG gather/scatter")
+
+
+@pytest.mark.parametrize("name", FORWARD)
+@pytest.mark.parametrize("width", spmm.WIDTHS)
+def test_forward(run_alternative: Check, edges: EdgeList, width: int, name: str) -> None:
+    """One forward sum."""
+    run_alternative(spmm.forward(edges, width), name)
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_training(run_alternative: Check, edges: EdgeList, name: str) -> None:
+    """One forward and the gradients of features and edge weights."""
+    run_alternative(spmm.training(edges, spmm.GATE_WIDTH), name)

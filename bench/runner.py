@@ -1,0 +1,62 @@
+"""Run the jobs of a mode into one record."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+from bench.bandwidth import copy_bandwidth
+from bench.bars import BARS, judge
+from bench.cases import thread_count
+from bench.environment import describe
+from bench.schema import Bandwidth, CaseRecord, Mode, Record
+from bench.suites import jobs
+
+
+def run(mode: Mode, only: str = "") -> Record:
+    """Measure every case whose name contains `only`.
+
+    A case that fails is named in `skipped` with its error and does not stop the others.
+    """
+    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    environment = describe()
+    bandwidth = _bandwidths()
+    cases: list[CaseRecord] = []
+    failed: dict[str, str] = {}
+    for name, job in jobs(mode).items():
+        if only not in name:
+            continue
+        print(f"measuring {name}", file=sys.stderr, flush=True)
+        try:
+            cases.append(job())
+        except Exception as error:  # an hour of other cases must not be lost with this one
+            failed[name] = f"{type(error).__name__}: {error}"
+            print(f"  failed: {failed[name]}", file=sys.stderr, flush=True)
+    return Record(
+        suite="cpu",
+        mode=mode,
+        created=created,
+        environment=environment,
+        bandwidth=bandwidth,
+        cases=cases,
+        bars=[judge(bar, cases) for bar in BARS],
+        skipped=failed,
+    )
+
+
+def record_name(record: Record) -> Path:
+    """File name of a record: suite, mode, time and commit."""
+    stamp = record.created.split("+")[0].replace("-", "").replace(":", "")
+    commit = (record.environment.commit or "nocommit")[:10]
+    return Path(f"{record.suite}-{record.mode}-{stamp}Z-{commit}.json")
+
+
+def _bandwidths() -> list[Bandwidth]:
+    found = []
+    for threads in sorted({1, torch.get_num_threads()}):
+        with thread_count(threads):
+            found.append(copy_bandwidth())
+    return found

@@ -1,0 +1,78 @@
+"""Every benchmark by name, built only when it is its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import sparsegnn as sg
+from bench.cases import Case, run_case
+from bench.end_to_end import gcn, mask_epoch, search
+from bench.end_to_end.setting import Setting
+from bench.harness import QUICK, Plan
+from bench.inputs import web_graph
+from bench.ops import sddmm, sparse_linear, spmm, topk_mask
+from bench.schema import CaseRecord, Mode
+
+Job = Callable[[], CaseRecord]
+SEARCH_EPOCHS = {"quick": 20, "default": 50, "full": 200}
+
+
+@dataclass
+class Shared:
+    """Inputs that several jobs use, made at the first use."""
+
+    mode: Mode
+
+    @cached_property
+    def setting(self) -> Setting:
+        """Cora and its settings."""
+        return Setting.cora()
+
+    @cached_property
+    def ticket(self) -> sg.Ticket:
+        """The ticket at 18.6 / 59.0 %."""
+        return gcn.short_search(self.setting, SEARCH_EPOCHS[self.mode])
+
+
+def jobs(mode: Mode) -> dict[str, Job]:
+    """Jobs by case name, in the order they run."""
+    plan = QUICK if mode == "quick" else Plan()
+    builders = {**_operators(mode), **_end_to_end(Shared(mode))}
+    found: dict[str, Job] = {name: partial(_run, name, builders[name], plan) for name in builders}
+    if mode == "full":
+        found["ugs-search/cora"] = lambda: search.full_search(Setting.cora())
+        found["ugs-accuracy/cora"] = lambda: search.accuracy(Setting.cora())
+    return found
+
+
+def _operators(mode: Mode) -> dict[str, Callable[[], Case]]:
+    edges = web_graph()
+    quick = mode == "quick"
+    return {
+        **spmm.cases(edges, quick),
+        **sddmm.cases(edges, quick),
+        **sparse_linear.cases(quick),
+        **topk_mask.cases(),
+    }
+
+
+def _end_to_end(shared: Shared) -> dict[str, Callable[[], Case]]:
+    found: dict[str, Callable[[], Case]] = {
+        "ugs-mask-epoch/cora": lambda: mask_epoch.case(shared.setting),
+        "gcn-forward/cora": lambda: gcn.forward(shared.setting, shared.ticket, "ugs"),
+        "gcn-train/cora": lambda: gcn.training(shared.setting, shared.ticket),
+    }
+    if shared.mode != "quick":
+        found["gcn-forward/cora-random"] = lambda: gcn.forward(
+            shared.setting, gcn.random_of_same_size(shared.setting), "random"
+        )
+    return found
+
+
+def _run(name: str, build: Callable[[], Case], plan: Plan) -> CaseRecord:
+    case = build()
+    if case.name != name:
+        raise ValueError(f"case: expected the name {name}, got {case.name}")
+    return run_case(case, plan)
