@@ -29,6 +29,8 @@ def topk_mask(scores: Sequence[Tensor], k: int) -> list[Tensor]:
     if isinstance(k, bool) or not isinstance(k, int):
         raise TypeError(f"k must be an int, got {type(k).__name__}.")
     tensors = [score.detach() for score in scores]
+    if not tensors:
+        raise ValueError("scores must hold at least one tensor, got an empty list.")
     return torch.ops.sparsegnn.topk_mask.default(tensors, k)  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,23 @@
+"""References, graph generators and tolerances that tests, benchmarks and users share."""
+
+from sparsegnn.testing.graphs import ADVERSARIAL, adversarial_graph, power_law_graph, random_graph
+from sparsegnn.testing.reference import (
+    reference_sddmm,
+    reference_sparse_linear,
+    reference_spmm,
+    reference_topk_mask,
+)
+from sparsegnn.testing.tolerances import TOLERANCES, assert_close
+
+__all__ = [
+    "ADVERSARIAL",
+    "TOLERANCES",
+    "adversarial_graph",
+    "assert_close",
+    "power_law_graph",
+    "random_graph",
+    "reference_sddmm",
+    "reference_sparse_linear",
+    "reference_spmm",
+    "reference_topk_mask",
+]
