@@ -27,6 +27,7 @@ _MARKS: dict[Kind, tuple[str, str, str]] = {
     "ticket": ("o", _BLUE, "sparsegnn, tickets"),
 }
 _INK = "#222222"
+_LOG_FROM = 0.4  # sparsities below it are spread well enough on a linear axis
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _plain_log_ticks(axis: Any, values: Sequence[float]) -> None:
 
 def _log_of_the_rest(axis: Any, most: float) -> None:
     """Spaces sparsities by the logarithm of what is left, so that rounds are equally far apart."""
-    if most > 1.0 - 1e-6:
+    if not _LOG_FROM < most < 1.0 - 1e-6:
         return
     axis.set_xscale(
         "function",

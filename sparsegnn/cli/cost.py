@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["pyg", "composite", "dense", "ticket"]
+from sparsegnn.tickets.measure import Kind
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,7 @@ class CostRow:
         macs_papers: Multiply-accumulates in the papers' convention.
         macs_dense_features: In the executed order, with dense features.
         macs_executed: As executed, with the features as they are stored.
-        bytes_weights: Memory of the weights with their indices.
-        bytes_graph: Memory of the graph with its values.
+        bytes: Memory of weights and graph with their indices.
         forward: A full forward pass; None when not measured.
         step: A training step: forward, loss, backward, Adam; None when not measured.
         note: What a reader must know beside the figures; "" for nothing.
@@ -39,8 +37,7 @@ class CostRow:
     macs_papers: int
     macs_dense_features: int
     macs_executed: int
-    bytes_weights: int
-    bytes_graph: int
+    bytes: int
     forward: Milliseconds | None
     step: Milliseconds | None
     note: str = ""

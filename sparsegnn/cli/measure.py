@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sparsegnn.cli.cost import CostRow, Milliseconds
 from sparsegnn.cli.search import Search
 from sparsegnn.nn import GCN
 from sparsegnn.tickets import Ticket
+from sparsegnn.tickets.macs import MacCount
+from sparsegnn.tickets.measure import Kind, SpeedReport, compare, measure_forward
+from sparsegnn.tickets.report import Report
 from sparsegnn.tickets.timing import Timing
 
 CURVE_POINTS = 6
+_NAMES: dict[Kind, str] = {
+    "pyg": "PyG eager",
+    "composite": "torch composite",
+    "dense": "our dense model",
+    "ticket": "our ticket",
+}
 
 
 def curve_rounds(last: int, headline: int) -> list[int]:
@@ -21,40 +32,44 @@ def curve_rounds(last: int, headline: int) -> list[int]:
 
 def measure_ticket(search: Search, ticket: Ticket) -> float:
     """Returns the median milliseconds of a forward pass of the compiled ticket."""
-    report = ticket.compile(_gcn(search), search.data).report()
-    timing = report.masked_ms if report.plan == "dense" else report.compiled_ms
-    assert timing is not None
-    return timing.median_ms
+    return measure_forward(ticket.compile(_gcn(search), search.data)).median_ms
 
 
-def measure_programs(search: Search, ticket: Ticket) -> list[CostRow]:
-    """Times the dense model and the ticket in turn."""
+def measure_programs(
+    search: Search, ticket: Ticket, on_progress: Callable[[str], None]
+) -> tuple[list[CostRow], bool]:
+    """Times PyG, the torch composite, our dense model and the ticket in turn.
+
+    Returns:
+        Their rows, the ticket's last, and whether the machine was busy with other things.
+    """
+    on_progress("compiling the ticket")
     report = ticket.compile(_gcn(search), search.data).report()
-    fell_back = report.plan == "dense"
+    speed = compare(ticket, _gcn(search), search.data, on_progress=on_progress)
+    return cost_rows(report, speed), speed.busy
+
+
+def cost_rows(report: Report, speed: SpeedReport) -> list[CostRow]:
+    """Joins the operations on every base with bytes and times."""
+    macs: dict[Kind, MacCount] = {
+        "pyg": report.macs_dense,
+        "composite": report.macs_dense,
+        "dense": report.macs_dense,
+        "ticket": report.macs,
+    }
     return [
         CostRow(
-            "dense",
-            "sparsegnn, dense",
-            report.macs_dense.papers,
-            report.macs_dense.executed_dense_features,
-            report.macs_dense.executed,
-            report.memory_dense.weights,
-            report.memory_dense.graph,
-            _milliseconds(report.dense_ms),
-            None,
-        ),
-        CostRow(
-            "ticket",
-            "sparsegnn, ticket",
-            report.macs.papers,
-            report.macs.executed_dense_features,
-            report.macs.executed,
-            report.memory.weights,
-            report.memory.graph,
-            _milliseconds(report.masked_ms if fell_back else report.compiled_ms),
-            None,
-            note=report.reason if fell_back else "",
-        ),
+            kind=row.kind,
+            name=_NAMES[row.kind],
+            macs_papers=macs[row.kind].papers,
+            macs_dense_features=macs[row.kind].executed_dense_features,
+            macs_executed=row.macs,
+            bytes=row.bytes,
+            forward=_milliseconds(row.forward),
+            step=None if row.step is None else _milliseconds(row.step),
+            note=row.note or "",
+        )
+        for row in speed.rows
     ]
 
 
@@ -64,7 +79,5 @@ def _gcn(search: Search) -> GCN:
     return model
 
 
-def _milliseconds(timing: Timing | None) -> Milliseconds | None:
-    if timing is None:
-        return None
+def _milliseconds(timing: Timing) -> Milliseconds:
     return Milliseconds(timing.median_ms, timing.lower_quartile_ms, timing.upper_quartile_ms)

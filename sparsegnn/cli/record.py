@@ -17,6 +17,7 @@ for rounds and in milliseconds for programs; a value that was not measured is nu
     headline             null, or: round, within, tolerance, seed, sparsity (per base: kept, total,
                          sparsity), files (name and sha256 of every ticket file)
     programs             per program: kind, name, MACs three ways, bytes, forward and step times
+    busy                 whether other processes held the cores while programs were timed
     curve                per measured round: round, milliseconds of a forward pass, test accuracy
 """
 
@@ -51,6 +52,7 @@ class RunRecord:
         sparsity: Of the first seed's headline ticket.
         files: SHA-256 of every ticket file by its name.
         programs: Measured programs.
+        busy: Other processes held the cores while programs were timed.
         curve: (round, milliseconds of a forward pass, test accuracy) of the first seed's tickets.
     """
 
@@ -62,6 +64,7 @@ class RunRecord:
     sparsity: Sparsity | None = None
     files: dict[str, str] = field(default_factory=dict)
     programs: list[CostRow] = field(default_factory=list)
+    busy: bool = False
     curve: list[tuple[int, float, float]] = field(default_factory=list)
 
     def to_json(self, state: State) -> dict[str, Any]:
@@ -78,6 +81,7 @@ class RunRecord:
             "summary": [asdict(each) for each in self.summary],
             "headline": self._headline(),
             "programs": [asdict(row) for row in self.programs],
+            "busy": self.busy,
             "curve": _curve(self.curve),
         }
 

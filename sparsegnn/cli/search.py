@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -102,16 +102,10 @@ class Search:
             on_epoch=on_epoch,
         )
 
-    def ticket(self, seed: int, round: int) -> Ticket:
-        """Returns the ticket of a finished round.
-
-        Raises:
-            ValueError: The round is not there.
-        """
-        for result, ticket in self.tickets(seed, round):
-            if result.round == round:
-                return ticket
-        raise ValueError(f"seed {seed} has no round {round}")
+    def collect(self, seed: int, rounds: Collection[int]) -> dict[int, Ticket]:
+        """Returns the tickets of finished rounds by round, read in one pass."""
+        found = self.tickets(seed, max(rounds))
+        return {result.round: ticket for result, ticket in found if result.round in rounds}
 
     def add_random(self, record: SeedRecord, round: int) -> None:
         """Trains the random ticket of a round unless its result is known."""

@@ -50,7 +50,7 @@ def work_table(rows: Sequence[CostRow]) -> Table:
     """Operations on every base, and bytes."""
     table = _table(
         "Work of one forward pass",
-        *("program", "MACs, papers", "dense features", "executed", "weights", "graph"),
+        *("program", "MACs: papers", "dense x", "executed", "bytes"),
     )
     for row in rows:
         table.add_row(
@@ -58,17 +58,22 @@ def work_table(rows: Sequence[CostRow]) -> Table:
             _millions(row.macs_papers),
             _millions(row.macs_dense_features),
             _millions(row.macs_executed),
-            _bytes(row.bytes_weights),
-            _bytes(row.bytes_graph),
+            _bytes(row.bytes),
         )
+    table.caption = (
+        "papers: dense features, graph first, no self loops\n"
+        "dense x: the executed order, with dense features\n"
+        "executed: the executed order, with features as the program holds them\n"
+        "bytes: weights and graph"
+    )
     return table
 
 
-def time_table(rows: Sequence[CostRow], where: str) -> Table:
+def time_table(rows: Sequence[CostRow], where: str, busy: bool = False) -> Table:
     """Measured milliseconds, and how many times faster the ticket is than every other program."""
     table = _table(
         f"Measured time, {where}",
-        *("program", "forward ms", "ticket is", "training step ms", "ticket is"),
+        *("program", "forward ms", "ratio", "training step ms", "ratio"),
     )
     ticket = next(row for row in rows if row.kind == "ticket")
     for row in rows:
@@ -80,7 +85,10 @@ def time_table(rows: Sequence[CostRow], where: str) -> Table:
             "" if row is ticket else _ratio(speedup(row.step, ticket.step)),
         )
     notes = [f"{row.name}: {row.note}" for row in rows if row.note]
-    table.caption = "\n".join(["median (quartiles)", *notes])
+    meaning = "median (quartiles); ratio: how many times faster the ticket is"
+    if busy:
+        notes.append("other processes held the cores meanwhile: measure again")
+    table.caption = "\n".join([meaning, *notes])
     return table
 
 
@@ -90,7 +98,7 @@ def _table(title: str, *columns: str) -> Table:
     first, *rest = columns
     table.add_column(first, no_wrap=True)
     for name in rest:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
@@ -121,5 +129,5 @@ def _ratio(ratio: float | None) -> str:
     if ratio is None:
         return "-"
     if ratio >= 1.0:
-        return f"[green]{ratio:.1f}x faster[/green]"
-    return f"[red]{1 / ratio:.1f}x slower[/red]"
+        return f"[green]{ratio:.1f}x[/green]"
+    return f"[red]{ratio:.2f}x slower[/red]"

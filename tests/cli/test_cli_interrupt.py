@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sparsegnn.cli.__main__ import main
+
+ROUNDS = 30
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, settings: Path) -> dict[str, object]:
+    """Metrics of a run that nothing disturbed."""
+    out = tmp_path_factory.mktemp("whole")
+    assert main(["prune", *arguments(settings, out)]) == 0
+    metrics: dict[str, object] = json.loads((out / "metrics.json").read_text())
+    return metrics
+
+
+def arguments(settings: Path, out: Path) -> list[str]:
+    return ["--config", str(settings), "--out", str(out), "--rounds", str(ROUNDS), "--no-measure"]
+
+
+def start_and_stop(settings: Path, out: Path, how: signal.Signals) -> subprocess.Popen[str]:
+    """Starts a run and stops it once its third round is on disk."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sparsegnn.cli", "prune", *arguments(settings, out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob("checkpoints/*round02*")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(how)
+    return process
+
+
+def without_clocks(seed: dict[str, list[dict[str, float]]]) -> list[dict[str, float]]:
+    clocks = {"seconds", "cpu_seconds"}
+    results = [*seed["rounds"], *seed["random"]]
+    return [{k: v for k, v in each.items() if k not in clocks} for each in results]
+
+
+def test_killed_run_resumes_to_the_same_tickets(
+    tmp_path: Path, settings: Path, whole: dict[str, object]
+) -> None:
+    process = start_and_stop(settings, tmp_path, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("checkpoints/*.ticket"))) < ROUNDS
+    assert main(["prune", "--resume", "--out", str(tmp_path), "--no-measure"]) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["seeds"][0]["tickets"] == whole["seeds"][0]["tickets"]
+    assert without_clocks(metrics["seeds"][0]) == without_clocks(whole["seeds"][0])
+    assert metrics["headline"] == whole["headline"]
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, settings: Path, whole: dict[str, object]) -> None:
+    process = start_and_stop(settings, tmp_path, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == ""
+    assert f"sparsegnn prune --resume --out {tmp_path}" in out
+    assert main(["prune", "--resume", "--out", str(tmp_path), "--no-measure"]) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["seeds"][0]["tickets"] == whole["seeds"][0]["tickets"]
