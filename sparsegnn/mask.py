@@ -50,8 +50,8 @@ class Mask:
     @staticmethod
     def from_packed(packed: Tensor, shape: tuple[int, ...]) -> Mask:
         """Wraps packed bits, counting the ones; set bits past the end are an error."""
-        bits = np.unpackbits(packed.detach().cpu().numpy(), bitorder="little")
         mask = Mask(packed, tuple(shape), 0)
+        bits = np.unpackbits(packed.detach().cpu().numpy(), bitorder="little")
         if bits[mask.numel :].any():
             raise ValueError("packed must have zero bits past the end of the mask, got a one.")
         return Mask(packed, tuple(shape), int(bits[: mask.numel].sum()))

@@ -48,7 +48,7 @@ class GCNConv(nn.Module):
     Args:
         in_channels: Size of the input features.
         out_channels: Size of the output features.
-        improved: Self loops of weight 2.
+        improved: Self loops of weight 2 beside given edge weights (see `gcn_norm`).
         cached: Keep the norm of the first call; for transductive use only.
         add_self_loops: Whether to add loops; by default the value of normalize.
         normalize: Whether to normalise; otherwise edge weights are used as they are.

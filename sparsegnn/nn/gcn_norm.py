@@ -23,7 +23,8 @@ def gcn_norm(
         graph: Square graph.
         edge_weight: `[E]`; by default ones. Degrees are sums of weights into a node, so a pruned
             edge changes the norm of its neighbours.
-        improved: Loops of weight 2 instead of 1.
+        improved: Loops of weight 2 instead of 1 beside given edge weights; without weights loops
+            have weight 1 either way, as in PyG's `edge_index` path.
         add_self_loops: Whether nodes without a loop get one; the loops are never pruned.
         dtype: Dtype of the result when no weights are given.
 
@@ -36,7 +37,7 @@ def gcn_norm(
             f"edge_weight must have shape [{graph.num_edges}], got {list(edge_weight.shape)}."
         )
     if edge_weight is None:
-        return _unweighted_norm(graph, improved, add_self_loops, dtype)
+        return _unweighted_norm(graph, add_self_loops, dtype)
     looped = graph.with_self_loops() if add_self_loops else graph
     fill = 2.0 if improved else 1.0
     loops = edge_weight.new_full((looped.num_edges - graph.num_edges,), fill)
@@ -44,15 +45,15 @@ def gcn_norm(
 
 
 def _unweighted_norm(
-    graph: Graph, improved: bool, add_self_loops: bool, dtype: torch.dtype
+    graph: Graph, add_self_loops: bool, dtype: torch.dtype
 ) -> tuple[Graph, Tensor]:
     """The norm of a plain graph, in storage order and cached on the graph."""
-    key = ("gcn_norm", improved, add_self_loops, dtype)
+    key = ("gcn_norm", add_self_loops, dtype)
     cached = graph._cache.get(key)
     if cached is None:
         ones = torch.ones(graph.num_edges, dtype=dtype, device=graph.device)
         with torch.no_grad():
-            looped, norm = gcn_norm(graph, ones, improved=improved, add_self_loops=add_self_loops)
+            looped, norm = gcn_norm(graph, ones, add_self_loops=add_self_loops)
         cached = (looped.in_storage_order(), norm[looped.canonical_order()])
         graph._cache[key] = cached
     looped, norm = cached

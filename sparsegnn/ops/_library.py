@@ -31,6 +31,16 @@ def as_acc(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return values.to(acc_dtype(dtype)).contiguous()
 
 
+def check_devices(reference: Tensor, *tensors: Any) -> None:
+    """Fake kernels reject what the real ones would: tensors on other devices than the graph."""
+    for tensor in tensors:
+        if isinstance(tensor, Tensor) and tensor.device != reference.device:
+            raise ValueError(
+                f"all tensors must be on the device of the graph, {reference.device}, "
+                f"got {tensor.device}."
+            )
+
+
 _Fake = TypeVar("_Fake", bound=Callable[..., Any])
 
 

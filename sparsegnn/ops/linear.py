@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sparsegnn.ops._library import acc_dtype, as_acc, register_fake
+from sparsegnn.ops._library import acc_dtype, as_acc, check_devices, register_fake
 
 if TYPE_CHECKING:
     from sparsegnn.sparse_weight import SparseWeight
@@ -47,6 +47,7 @@ def _linear_fake(
     x: Tensor,
     *rest: Any,
 ) -> Tensor:
+    check_devices(rowptr, col, edge_id, t_rowptr, t_col, t_edge_id, x, *rest)
     torch._check(x.dim() == 2, lambda: f"x must have 2 dimensions, got shape {list(x.shape)}.")
     return x.new_empty(x.shape[0], rowptr.shape[0] - 1)
 

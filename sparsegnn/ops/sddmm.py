@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
-from sparsegnn.ops._library import acc_dtype, as_acc, register_fake
+from sparsegnn.ops._library import acc_dtype, as_acc, check_devices, register_fake
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
@@ -51,6 +51,7 @@ def _sddmm_fake(
     b: Tensor,
     *rest: Any,
 ) -> Tensor:
+    check_devices(rowptr, col, edge_id, t_rowptr, t_col, t_edge_id, a, b, *rest)
     torch._check(a.dim() == 2, lambda: f"a must have 2 dimensions, got shape {list(a.shape)}.")
     torch._check(b.dim() == 2, lambda: f"b must have 2 dimensions, got shape {list(b.shape)}.")
     return a.new_empty(col.shape[0], dtype=acc_dtype(a.dtype))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
-from sparsegnn.ops._library import acc_dtype, as_acc, register_fake
+from sparsegnn.ops._library import acc_dtype, as_acc, check_devices, register_fake
 
 if TYPE_CHECKING:
     from sparsegnn.graph import CsrTensors, Graph
@@ -107,6 +107,7 @@ def _spmm_fake(
     x: Tensor,
     *rest: Any,
 ) -> Tensor:
+    check_devices(rowptr, col, edge_id, t_rowptr, t_col, t_edge_id, x, *rest)
     torch._check(x.dim() == 2, lambda: f"x must have 2 dimensions, got shape {list(x.shape)}.")
     torch._check(
         x.shape[0] == t_rowptr.shape[0] - 1,

@@ -1,0 +1,56 @@
+# make demo | install | test | lint | bench | gpu | abi
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH_CPU := torch==2.13.0
+NATIVE := $(shell find csrc -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name CMakeLists.txt)
+export SPARSEGNN_OUT ?= out
+export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
+
+.PHONY: demo install test lint format bench gpu abi clean
+
+demo: install
+	$(BIN)/sparsegnn prune --config bench/demo.toml --out $(SPARSEGNN_OUT)/demo
+
+install: $(STAMP)
+
+# The CPU build of torch unless a GPU and nvcc are both present; an installed torch is kept.
+$(STAMP): pyproject.toml setup.py CMakeLists.txt $(NATIVE)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q "setuptools>=77" wheel "pybind11>=2.13" "cmake>=3.25" ninja numpy
+	$(BIN)/python -c "import torch" 2>/dev/null || \
+	if command -v nvcc >/dev/null && command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; \
+	then $(BIN)/python -m pip install -q "torch>=2.11"; \
+	else $(BIN)/python -m pip install -q "$(TORCH_CPU)" || $(BIN)/python -m pip install -q "torch>=2.11"; fi
+	$(BIN)/python -m pip install -q --no-build-isolation -e ".[dev]"
+	touch $@
+
+test: install
+	$(BIN)/python -m pytest -q
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' | xargs $(BIN)/clang-format --dry-run -Werror
+
+format: install
+	$(BIN)/ruff check --fix . || true
+	$(BIN)/ruff format .
+	git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' | xargs $(BIN)/clang-format -i
+
+bench: install
+	$(BIN)/python -m bench $(if $(FULL),--full)
+
+# Needs an NVIDIA GPU; says so in one sentence and succeeds where there is none.
+gpu: install
+	$(BIN)/python bench/gpu/run.py
+
+# Loads the one built _C.so in other releases of torch, a CUDA build among them: downloads gigabytes.
+abi: install
+	$(BIN)/python tests/abi/run.py
+
+clean:
+	rm -rf build $(SPARSEGNN_OUT) sparsegnn/*.so

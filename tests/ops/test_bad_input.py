@@ -1,0 +1,98 @@
+"""Wrong arguments of every operator, one typed sentence each, run in one subprocess per operator.
+
+A subprocess, so that a crash is seen as a crash.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SETUP = """
+import json, torch, sparsegnn as sg
+g = sg.Graph.from_edge_index(torch.tensor([[0, 1, 2, 2], [1, 1, 0, 2]]), 3)
+x, w, keep = torch.randn(3, 4), torch.rand(4), torch.ones(4, dtype=torch.bool)
+W = sg.SparseWeight.from_dense(torch.eye(5, 4))
+ops, csr = sg.ops, g.csr
+def attempt(call):
+    try:
+        call()
+    except Exception as error:
+        return type(error).__name__, str(error)
+    return "none", ""
+"""
+
+CASES = {
+    "spmm": {
+        "ops.spmm(g, torch.randn(4, 4))": "x must have one row per source node",
+        "ops.spmm(g, torch.randn(3))": "x must have 2 dimensions",
+        "ops.spmm(g, torch.randn(3, 4, 1))": "x must have 2 dimensions",
+        "ops.spmm(g, torch.ones(3, 4, dtype=torch.int64))": "x must be float32",
+        "ops.spmm(g, torch.ones(3, 4, dtype=torch.complex64))": "x must be float32",
+        "ops.spmm(g, x, torch.rand(5))": "weight must have shape [4], got [5]",
+        "ops.spmm(g, x, torch.rand(4, 1))": "weight must have shape [4], got [4, 1]",
+        "ops.spmm(g, x, w.to('meta'))": "must be on the device of the graph",
+        "ops.spmm(g, x, None, torch.rand(3))": "mask must have shape [4], got [3]",
+        "ops.spmm(g, x, None, torch.ones(3, dtype=torch.bool))": "edge_mask must have shape [4]",
+        "ops.spmm(g, x, None, torch.ones(4, dtype=torch.int64))": "edge_mask must be bool",
+        "ops.spmm(g, x, None, sg.Mask.ones(9))": "edge_mask must have shape [4], got [9]",
+        "ops.spmm(g, x, reduce='max')": "reduce must be 'sum' or 'mean', got 'max'",
+        "ops.spmm(g, x, row_scale=torch.rand(4))": "row_scale must have shape [3], got [4]",
+        "ops.spmm(g, x, col_scale=torch.rand(4))": "col_scale must have shape [3], got [4]",
+        "ops.spmm(g, x, bias=torch.rand(3))": "bias must have shape [4], got [3]",
+        "torch.ops.sparsegnn.spmm(csr.rowptr.long(), csr.col, None, csr.t_rowptr, csr.t_col, None,"
+        " x, None, None, None, None, None, None, False, False)": "col must have dtype",
+        "torch.ops.sparsegnn.spmm(csr.rowptr[:-1], csr.col, None, csr.t_rowptr, csr.t_col, None,"
+        " x, None, None, None, None, None, None, False, False)": "rowptr must end with",
+        "torch.ops.sparsegnn.spmm(csr.rowptr[:0], csr.col, None, csr.t_rowptr, csr.t_col, None,"
+        " x, None, None, None, None, None, None, False, False)": "rowptr must have shape",
+        "torch.ops.sparsegnn.spmm(csr.rowptr.float(), csr.col, None, csr.t_rowptr, csr.t_col,"
+        " None, x, None, None, None, None, None, None, False, False)": "rowptr must have dtype",
+        "torch.ops.sparsegnn.spmm(*csr, x, w.double(), None, None, None, None, None, False,"
+        " False)": "weight must have dtype Float, got Double",
+        "torch.ops.sparsegnn.spmm(*csr, x, torch.rand(8)[::2], None, None, None, None, None,"
+        " False, False)": "weight must be contiguous",
+        "torch.ops.sparsegnn.spmm(*csr, x, None, None, torch.zeros(2, dtype=torch.uint8), None,"
+        " None, None, False, False)": "bits must have shape [1], got [2]",
+        "torch.ops.sparsegnn.spmm(*csr, x, None, None, torch.zeros(1), None, None, None, False,"
+        " False)": "bits must have dtype Byte",
+    },
+    "sddmm": {
+        "ops.sddmm(g, torch.randn(4, 4), x)": "a must have one row per target node",
+        "ops.sddmm(g, x, torch.randn(3, 5))": "b must have shape [3, 4], got [3, 5]",
+        "ops.sddmm(g, x, torch.randn(2, 4))": "b must have shape [3, 4], got [2, 4]",
+        "ops.sddmm(g, x[0], x)": "a must have 2 dimensions",
+        "ops.sddmm(g, x, x[0])": "b must have 2 dimensions",
+        "ops.sddmm(g, x, x.double())": "b must have dtype Float, got Double",
+        "ops.sddmm(g, x.long(), x.long())": "a must be float32",
+        "ops.sddmm(g, x, x, torch.rand(5))": "coef must have shape [4], got [5]",
+        "ops.sddmm(g, x, x, torch.ones(5, dtype=torch.bool))": "edge_mask must have shape [4]",
+    },
+    "sparse_linear": {
+        "ops.sparse_linear(torch.randn(3, 5), W)": "x must have 4 columns",
+        "ops.sparse_linear(torch.randn(4), W)": "x must have 2 dimensions",
+        "ops.sparse_linear(torch.ones(3, 4, dtype=torch.int32), W)": "x must be float32",
+        "ops.sparse_linear(x, W, torch.rand(4))": "bias must have shape [5], got [4]",
+        "torch.ops.sparsegnn.sparse_linear(*W.csr, x, torch.rand(3), None)": "values must have",
+        "torch.ops.sparsegnn.sparse_linear_grad(*W.csr, torch.randn(3, 4), x)": "g must have shape",
+        "torch.ops.sparsegnn.sparse_linear_grad(*W.csr, torch.randn(3, 5), x.double())": "g must",
+        "sg.SparseWeight.from_dense(torch.ones(3))": "weight must be a floating matrix",
+        "sg.SparseWeight.from_dense(torch.eye(3), torch.ones(3, 2, dtype=torch.bool))": "mask must",
+        "sg.SparseWeight.from_dense(torch.eye(3), torch.ones(3, 3))": "mask must be bool",
+    },
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_sentence_and_no_crash(name: str) -> None:
+    calls = list(CASES[name])
+    lines = [f"out.append(attempt(lambda: {call}))" for call in calls]
+    program = "\n".join([SETUP, "out = []", *lines, "print(json.dumps(out))"])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for call, (kind, message) in zip(calls, json.loads(done.stdout), strict=True):
+        expected = CASES[name][call]
+        assert kind in ("ValueError", "TypeError"), (call, kind, message)
+        assert expected in message, (call, message)
+        assert "\n" not in message.strip(), (call, message)
