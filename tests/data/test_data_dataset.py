@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_npz import save, tiny_arrays
 
-from sparsegnn.data import DataError, NodeDataset, dataset_names, load_dataset, load_graph
+from sparsegnn.data import DataError, NodeDataset, dataset_names, known, load_dataset, load_graph
 
 needs_folder = pytest.mark.skipif(
     "SPARSEGNN_DATA" not in os.environ, reason="SPARSEGNN_DATA is not set"
@@ -113,6 +113,7 @@ def test_published_numbers(
     data = load_dataset(name)
     assert (data.num_nodes, data.graph.num_edges) == (nodes, edges)
     assert (data.num_features, data.num_classes) == (features, classes)
+    assert (data.source, data.content_sha256) == ("SPARSEGNN_DATA", known.CONTENT[name])
     counts = [int(mask.sum()) for mask in (data.train_mask, data.val_mask, data.test_mask)]
     assert counts == [train, 500, 1000]
 

