@@ -8,15 +8,25 @@ process) is what a busy machine disturbs least.
 from __future__ import annotations
 
 import gc
+import resource
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.schema import Ratio, Timing
 from bench.stats import paired_ratios, summarize
 
 Run = Callable[[], object]
+
+
+class Sample(NamedTuple):
+    """Seconds per call by both clocks, and involuntary context switches per second."""
+
+    wall: float
+    cpu: float
+    preemptions: float
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,7 @@ def measure(alternatives: Mapping[str, Run], plan: Plan | None = None) -> dict[s
         raise ValueError("alternatives: expected at least one, got none")
     plan = plan or Plan()
     calls = {name: _calibrate(run, plan) for name, run in alternatives.items()}
-    wall: dict[str, list[float]] = {name: [] for name in alternatives}
-    cpu: dict[str, list[float]] = {name: [] for name in alternatives}
+    samples: dict[str, list[Sample]] = {name: [] for name in alternatives}
     started = time.perf_counter()
     with _no_gc():
         for round_index in range(plan.rounds):
@@ -66,10 +75,8 @@ def measure(alternatives: Mapping[str, Run], plan: Plan | None = None) -> dict[s
                 break
             for name in _rotated(list(alternatives), round_index):
                 time.sleep(plan.settle_s)
-                sample = _sample(alternatives[name], calls[name])
-                wall[name].append(sample[0])
-                cpu[name].append(sample[1])
-    return {name: _timing(calls[name], wall[name], cpu[name]) for name in alternatives}
+                samples[name].append(_sample(alternatives[name], calls[name]))
+    return {name: _timing(calls[name], taken) for name, taken in samples.items()}
 
 
 def ratios(timings: Mapping[str, Timing], subject: str) -> list[Ratio]:
@@ -91,15 +98,22 @@ def _calibrate(run: Run, plan: Plan) -> int:
     """Warm up, then choose the calls of a sample from the fastest warm call."""
     fastest = float("inf")
     for _ in range(max(plan.warmup, 1)):
-        fastest = min(fastest, _sample(run, 1)[0])
+        fastest = min(fastest, _sample(run, 1).wall)
     return max(1, round(plan.min_sample_s / max(fastest, 1e-9)))
 
 
-def _sample(run: Run, calls: int) -> tuple[float, float]:
+def _sample(run: Run, calls: int) -> Sample:
+    switches = _preemptions()
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(calls):
         run()
-    return (time.perf_counter() - wall) / calls, (time.process_time() - cpu) / calls
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Sample(wall / calls, cpu / calls, (_preemptions() - switches) / wall)
+
+
+def _preemptions() -> int:
+    """Involuntary context switches of all threads of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 def _rotated(names: list[str], by: int) -> list[str]:
@@ -107,9 +121,11 @@ def _rotated(names: list[str], by: int) -> list[str]:
     return names[shift:] + names[:shift]
 
 
-def _timing(calls: int, wall: list[float], cpu: list[float]) -> Timing:
+def _timing(calls: int, samples: list[Sample]) -> Timing:
+    wall, cpu = [sample.wall for sample in samples], [sample.cpu for sample in samples]
     return Timing(
         calls_per_sample=calls,
+        preemptions_per_s=sum(sample.preemptions for sample in samples) / len(samples),
         wall_s=wall,
         cpu_s=cpu,
         wall=summarize(wall),

@@ -8,6 +8,8 @@ from rich.table import Table
 from bench.cases import OURS
 from bench.schema import BarResult, CaseRecord, Ratio, Record, Summary
 
+PREEMPTIONS_PER_S = 100.0
+
 
 def print_record(record: Record, console: Console) -> None:
     """Print machine, bars, all measurements and the list of lost comparisons."""
@@ -21,6 +23,7 @@ def print_record(record: Record, console: Console) -> None:
     for case in record.cases:
         if case.note:
             console.print(f"{case.name}: {case.note}", style="dim", markup=False)
+    _print_disturbed(record.cases, console)
     _print_losses(record.cases, console)
     for name, reason in record.skipped.items():
         console.print(f"failed: {name}: {reason}", style="bold red", markup=False)
@@ -54,12 +57,6 @@ def _print_environment(record: Record, console: Console) -> None:
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False)
-    if machine.load_average is not None and machine.load_average > 0.5:
-        console.print(
-            f"The machine was busy at the start (load {machine.load_average:.1f}): "
-            "trust the CPU ratios more than the wall ratios.",
-            style="yellow",
-        )
 
 
 def _bar_table(bars: list[BarResult]) -> Table:
@@ -128,6 +125,23 @@ def _value_table(case: CaseRecord) -> Table:
     for name, value in case.values.items():
         table.add_row(name.replace("_", " "), f"{value:.2f}")
     return table
+
+
+def disturbed(case: CaseRecord) -> bool:
+    """Whether other programs took cores away often enough to spoil wall times."""
+    worst = max((timing.preemptions_per_s for timing in case.timings.values()), default=0.0)
+    return worst > PREEMPTIONS_PER_S
+
+
+def _print_disturbed(cases: list[CaseRecord], console: Console) -> None:
+    names = [case.name for case in cases if disturbed(case)]
+    if names:
+        console.print(
+            f"Other programs held the cores during {', '.join(names)}: measure again on a quiet "
+            "machine; CPU ratios suffer less than wall ratios.",
+            style="yellow",
+            highlight=False,
+        )
 
 
 def _print_losses(cases: list[CaseRecord], console: Console) -> None:

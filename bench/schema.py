@@ -29,9 +29,13 @@ class Summary(_Frozen):
 
 
 class Timing(_Frozen):
-    """One alternative: seconds per call of every round, in the order of the rounds."""
+    """One alternative: seconds per call of every round, in the order of the rounds.
+
+    `preemptions_per_s` counts how often another program took a core away from a timed thread.
+    """
 
     calls_per_sample: int
+    preemptions_per_s: float
     wall_s: list[float]
     cpu_s: list[float]
     wall: Summary

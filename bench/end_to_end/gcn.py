@@ -32,13 +32,18 @@ class Pruned:
 
     @classmethod
     def of(cls, setting: Setting, ticket: sg.Ticket) -> Pruned:
-        """Apply the masks of `ticket` without the package's model code."""
+        """Apply the masks of `ticket` without the package's model and graph code.
+
+        A ticket lists edges by (target, source).
+        """
         first, second = (
             ticket.state[name] * ticket.weight_masks[name].to_bool()
             for name in ("convs.0.lin.weight", "convs.1.lin.weight")
         )
-        kept = ticket.edge_mask.to_bool()
-        return cls(setting.task.edge_index[:, kept], GcnWeights(first, second))
+        source, target = setting.task.edge_index
+        order = torch.argsort(target * setting.task.num_nodes + source, stable=True)
+        kept = setting.task.edge_index[:, order[ticket.edge_mask.to_bool()]]
+        return cls(kept, GcnWeights(first, second))
 
 
 def short_search(setting: Setting, epochs: int) -> sg.Ticket:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bench.cases import OURS, Case
 from bench.end_to_end.setting import Setting
 from bench.harness import Run
@@ -37,7 +35,6 @@ def case(setting: Setting) -> Case:
 
 
 def _ours(setting: Setting, config: UGSConfig) -> Run:
-    data = replace(setting.data)
-    subject = Subject.prepare(setting.model, data, config, seed=0)
+    subject = Subject.prepare(setting.model, setting.data, config, seed=0)
     stage = MaskStage(subject, Kept.everything(subject))
-    return lambda: fit(stage, data, epochs=1)
+    return lambda: fit(stage, setting.data, epochs=1)

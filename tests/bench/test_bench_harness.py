@@ -63,3 +63,11 @@ def test_ratios_name_every_peer_and_not_the_subject() -> None:
     )
     assert first.wall.minimum == pytest.approx(expected[0])
     assert first.wall.maximum == pytest.approx(expected[-1])
+
+
+def test_preemptions_are_counted_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = iter(range(0, 1000, 3))
+    monkeypatch.setattr("bench.harness._preemptions", lambda: next(counts))
+    timing = measure({"a": lambda: None}, INSTANT)["a"]
+    expected = sum(3.0 / wall for wall in timing.wall_s) / timing.wall.count
+    assert timing.preemptions_per_s == pytest.approx(expected)
