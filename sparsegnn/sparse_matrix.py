@@ -109,7 +109,11 @@ class SparseMatrix:
         """`torch.sparse_csr` `[N, K]` with int64 indices."""
         stored = self.in_storage_order()
         return torch.sparse_csr_tensor(
-            stored.pattern.rowptr.long(), stored.pattern.col.long(), stored.values, self.shape
+            stored.pattern.rowptr.long(),
+            stored.pattern.col.long(),
+            stored.values,
+            self.shape,
+            check_invariants=False,
         )
 
     def __matmul__(self, dense: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from sparsegnn.nn.gcn_norm import gcn_norm
 from sparsegnn.ops import spmm
 from sparsegnn.sparse_matrix import SparseMatrix
 
-
 # Outputs from which a dense product does not care about the layout of the weight.
 _WIDE = 32
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -17,6 +18,26 @@ if not LIBRARY.exists():
         "`pip install --no-build-isolation .`"
     )
 torch.ops.load_library(LIBRARY)
+
+
+# How the bindings word a bad argument.
+_BAD_ARGUMENT = re.compile(r"\w+ must [^\n]* got [^\n]*\.")
+
+
+def call(operator: Any, *arguments: Any) -> Any:
+    """Calls a native operator; a bad argument is a ValueError under every release of torch.
+
+    The stable ABI hands the binding's exception through as it is before torch 2.15 and as a
+    RuntimeError from then on.
+    """
+    if torch.compiler.is_compiling():
+        return operator(*arguments)
+    try:
+        return operator(*arguments)
+    except RuntimeError as error:
+        if _BAD_ARGUMENT.fullmatch(str(error)):
+            raise ValueError(str(error)) from None
+        raise
 
 
 def acc_dtype(dtype: torch.dtype) -> torch.dtype:

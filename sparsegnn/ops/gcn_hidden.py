@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from sparsegnn.ops._library import register_fake
+from sparsegnn.ops._library import call, register_fake
 
 PANEL_BYTES = 512
 
@@ -49,9 +49,8 @@ def gcn_hidden(
     Returns:
         `[N, O]`. Deterministic, whatever the number of threads. Not differentiable.
     """
-    return torch.ops.sparsegnn.gcn_hidden.default(  # type: ignore[no-any-return]
-        x_rowptr, x_col, x_value, x_row_scale, a_rowptr, a_col, a_value, w1, bias, w2
-    )
+    arguments = (x_rowptr, x_col, x_value, x_row_scale, a_rowptr, a_col, a_value, w1, bias, w2)
+    return call(torch.ops.sparsegnn.gcn_hidden.default, *arguments)  # type: ignore[no-any-return]
 
 
 @register_fake("sparsegnn::gcn_hidden")

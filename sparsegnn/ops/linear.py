@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sparsegnn.ops._library import acc_dtype, as_acc, check_devices, register_fake
+from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
 
 if TYPE_CHECKING:
     from sparsegnn.sparse_weight import SparseWeight
@@ -31,8 +31,8 @@ def sparse_linear(x: Tensor, weight: SparseWeight, bias: Tensor | None = None) -
     values of W (gradients exist at kept entries only) and bias.
     """
     values = as_acc(weight.values, x.dtype)
-    return torch.ops.sparsegnn.sparse_linear.default(  # type: ignore[no-any-return]
-        *weight.csr, x, values, as_acc(bias, x.dtype)
+    return call(  # type: ignore[no-any-return]
+        torch.ops.sparsegnn.sparse_linear.default, *weight.csr, x, values, as_acc(bias, x.dtype)
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
-from sparsegnn.ops._library import acc_dtype, as_acc, check_devices, register_fake
+from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
@@ -34,8 +34,8 @@ def sddmm(g: Graph, a: Tensor, b: Tensor, edge_mask: EdgeMask = None) -> Tensor:
     Deterministic, whatever the number of threads. Differentiable, any number of times.
     """
     soft, bits = split_mask(edge_mask, g.num_edges)
-    return torch.ops.sparsegnn.sddmm.default(  # type: ignore[no-any-return]
-        *g.csr, a, b, as_acc(soft, a.dtype), bits, None, None
+    return call(  # type: ignore[no-any-return]
+        torch.ops.sparsegnn.sddmm.default, *g.csr, a, b, as_acc(soft, a.dtype), bits, None, None
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
-from sparsegnn.ops._library import acc_dtype, as_acc, check_devices, register_fake
+from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
 
 if TYPE_CHECKING:
     from sparsegnn.graph import CsrTensors, Graph
@@ -64,7 +64,8 @@ def spmm(
     rows, cols = as_acc(row_scale, x.dtype), as_acc(col_scale, x.dtype)
     if _requires_grad(rows, cols):
         weight, rows, cols = _fold_scales(csr, weight, rows, cols)
-    return torch.ops.sparsegnn.spmm.default(  # type: ignore[no-any-return]
+    return call(  # type: ignore[no-any-return]
+        torch.ops.sparsegnn.spmm.default,
         *csr,
         x,
         weight,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sparsegnn.ops._library import register_fake
+from sparsegnn.ops._library import call, register_fake
 
 
 def topk_mask(scores: Sequence[Tensor], k: int) -> list[Tensor]:
@@ -31,7 +31,7 @@ def topk_mask(scores: Sequence[Tensor], k: int) -> list[Tensor]:
     tensors = [score.detach() for score in scores]
     if not tensors:
         raise ValueError("scores must hold at least one tensor, got an empty list.")
-    return torch.ops.sparsegnn.topk_mask.default(tensors, k)  # type: ignore[no-any-return]
+    return call(torch.ops.sparsegnn.topk_mask.default, tensors, k)  # type: ignore[no-any-return]
 
 
 @register_fake("sparsegnn::topk_mask")

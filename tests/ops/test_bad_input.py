@@ -93,6 +93,8 @@ def test_one_sentence_and_no_crash(name: str) -> None:
     assert done.returncode == 0, done.stderr
     for call, (kind, message) in zip(calls, json.loads(done.stdout), strict=True):
         expected = CASES[name][call]
-        assert kind in ("ValueError", "TypeError"), (call, kind, message)
+        raw = call.startswith("torch.ops")  # torch 2.15 turns every exception of a raw operator
+        allowed = ("ValueError", "TypeError", *(["RuntimeError"] if raw else []))
+        assert kind in allowed, (call, kind, message)
         assert expected in message, (call, message)
         assert "\n" not in message.strip(), (call, message)
