@@ -154,9 +154,10 @@ def _padding(units: int) -> int:
 
 
 def _feature_input(problem: Problem, sparse: bool) -> FeatureInput:
-    readable = problem.network.weights[0].ne(0).any(dim=0)
-    kept = problem.live.kept[0]
-    return FeatureInput(kept, readable, problem.whole.num_nodes, sparse, problem.network.dtype)
+    network, kept = problem.network, problem.live.kept[0]
+    readable = torch.zeros(network.widths[0], dtype=torch.bool, device=problem.x.device)
+    readable[live_units(network.weights, network.biases).kept[0]] = True
+    return FeatureInput(kept, readable, problem.whole.num_nodes, sparse, network.dtype)
 
 
 def _relative_error(program: Program, masked: DenseProgram) -> float:

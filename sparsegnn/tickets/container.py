@@ -145,7 +145,7 @@ def _header_size(path: Path, prefix: bytes, size: int) -> int:
         )
     if header_size > size - 8:
         raise TicketError(
-            f"{path} is truncated: it announces a header of {header_size} bytes, "
+            f"{path} is truncated or not a ticket: it announces a header of {header_size} bytes, "
             f"{size - 8} bytes follow"
         )
     return header_size

@@ -44,8 +44,8 @@ class FeatureInput(nn.Module):
 
     Args:
         kept: Live columns, int64, ascending.
-        readable: bool [F], columns that the model itself reads. One that is readable but not kept
-            was zero in the features that the program was compiled for.
+        readable: bool [F], columns that can influence the model's output. One that is readable but
+            not kept was zero in the features that the program was compiled for.
         num_nodes: N.
         sparse: Whether the program takes a `CsrMatrix` instead of a dense tensor.
         dtype: Dtype of the model.

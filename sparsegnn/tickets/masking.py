@@ -99,7 +99,7 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
     for prefix, module in model.named_modules():
         if not parametrize.is_parametrized(module):
             continue
-        for name in module.parametrizations:
+        for name in _masked_names(module):
             key = f"{prefix}.{name}" if prefix else name
             state[key] = getattr(module, name).detach()
     return state
@@ -111,7 +111,7 @@ def unmasked_copy(model: Model) -> Model:
     for module in list(plain.modules()):
         if not parametrize.is_parametrized(module):
             continue
-        for name in list(module.parametrizations):
+        for name in _masked_names(module):
             parametrize.remove_parametrizations(module, name)
     return plain
 
@@ -143,6 +143,12 @@ def check_state(model: nn.Module, state: dict[str, Tensor]) -> None:
                 f"ticket does not fit the model: {key!r} has shape {tuple(value.shape)}, "
                 f"the model has {tuple(own[key].shape)}"
             )
+
+
+def _masked_names(module: nn.Module) -> list[str]:
+    parametrizations = module.parametrizations
+    assert isinstance(parametrizations, nn.ModuleDict)
+    return list(parametrizations)
 
 
 def _owner(model: nn.Module, key: str) -> tuple[nn.Module, str]:

@@ -59,19 +59,16 @@ def plan_layers(
     Returns:
         The chosen form of the input and the choices, which cover all layers in order.
     """
-    with torch.inference_mode():
-        options = [
-            (form, candidate) for form in features for candidate in _candidates(layers[0], form)
-        ]
-        form, choice = _choose(0, options, tune)
-        choices = [choice]
-        h: Any = form
-        for index, layer in enumerate(layers[1:], start=1):
-            h = run_steps(choices[-1].chosen, h)
-            _, choice = _choose(index, [(h, c) for c in dense_input_candidates(layer)], tune)
-            choices.append(choice)
-        if isinstance(form, CsrMatrix) and _can_fuse(layers):
-            choices = _fuse(layers, form, choices, tune)
+    options = [(form, candidate) for form in features for candidate in _candidates(layers[0], form)]
+    form, choice = _choose(0, options, tune)
+    choices = [choice]
+    h: Any = form
+    for index, layer in enumerate(layers[1:], start=1):
+        h = run_steps(choices[-1].chosen, h)
+        _, choice = _choose(index, [(h, c) for c in dense_input_candidates(layer)], tune)
+        choices.append(choice)
+    if isinstance(form, CsrMatrix) and _can_fuse(layers):
+        choices = _fuse(layers, form, choices, tune)
     return form, choices
 
 
@@ -99,8 +96,9 @@ def _fuse(layers: list[Layer], form: CsrMatrix, choices: list[Choice], tune: boo
 
 def run_steps(candidate: Candidate, h: Any) -> Any:
     """Runs a candidate's steps on its input."""
-    for step in candidate.steps:
-        h = step.bind()(h)
+    with torch.inference_mode():
+        for step in candidate.steps:
+            h = step.bind()(h)
     return h
 
 
