@@ -8,7 +8,7 @@ from rich.table import Table
 from bench.cases import OURS
 from bench.schema import BarResult, CaseRecord, Ratio, Record, Summary
 
-PREEMPTIONS_PER_S = 100.0
+PREEMPTIONS_PER_S = 20.0
 
 
 def print_record(record: Record, console: Console) -> None:

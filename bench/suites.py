@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from shutil import which
 
 import sparsegnn as sg
 from bench.cases import Case, run_case
@@ -61,7 +62,12 @@ def _operators(mode: Mode) -> dict[str, Callable[[], Case]]:
 def _end_to_end(shared: Shared) -> dict[str, Callable[[], Case]]:
     found: dict[str, Callable[[], Case]] = {
         "ugs-mask-epoch/cora": lambda: mask_epoch.case(shared.setting),
-        "gcn-forward/cora": lambda: gcn.forward(shared.setting, shared.ticket, "ugs"),
+        "gcn-forward/cora": lambda: gcn.forward(
+            shared.setting,
+            shared.ticket,
+            "ugs",
+            with_compile=shared.mode == "full" and which("g++") is not None,
+        ),
         "gcn-train/cora": lambda: gcn.training(shared.setting, shared.ticket),
     }
     if shared.mode != "quick":

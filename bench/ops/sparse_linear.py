@@ -34,9 +34,7 @@ def product(rows: int, features: int, outputs: int, zeros: float) -> Case:
     x = torch.randn(rows, features, generator=generator)
     kept = torch.rand(outputs, features, generator=generator) >= zeros
     weight = torch.randn(outputs, features, generator=generator) * kept
-    ours = sg.SparseWeight.from_dense(weight)
-    with torch.no_grad():
-        ours.requires_grad_(False)
+    ours = sg.SparseWeight.from_dense(weight).requires_grad_(False)
     return Case(
         name=case_name(rows, features, outputs, zeros),
         alternatives={
