@@ -48,7 +48,8 @@ def prune(
     ] = False,
     hidden: Annotated[int | None, typer.Option(help="Width of the hidden layers.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Start no round that would end later than this.")
+        float | None,
+        typer.Option(help="Start no round that would end past this many minutes of searching."),
     ] = None,
     random: Annotated[
         str | None, typer.Option(help="Rounds with a random ticket: all, headline, none.")

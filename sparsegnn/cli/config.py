@@ -32,7 +32,8 @@ class PruneConfig(BaseModel):
         threads: Threads of torch and of the kernels; None keeps their default.
         random: Rounds that get a random ticket to compare with: "all", the "headline", "none".
         measure: Time the headline ticket against the dense programs.
-        minutes: No new round starts once it would end past this share of time; None for no limit.
+        minutes: Time for searching: no round starts that would end past its seed's share of it,
+            but every seed gets one; None for no limit.
         ugs: Settings of the method that differ from those published for the dataset.
     """
 

@@ -2,7 +2,7 @@
 
 The files hold a NumPy array, a SciPy CSR matrix, or a dictionary of integer lists, serialised in
 2014. `pickletools.genops` splits the stream into opcodes without interpreting them; the small
-stack machine below knows only the opcodes and the seven names that occur in such files and builds
+stack machine below knows only the opcodes and the six names that occur in such files and builds
 plain data from them. A name is never imported and nothing is ever called by name.
 """
 

