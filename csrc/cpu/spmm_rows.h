@@ -75,7 +75,7 @@ class SpmmRows {
     f = run_tiles_of<4>(row, begin, end, f, last, factor);
     f = run_tiles_of<2>(row, begin, end, f, last, factor);
     f = run_tiles_of<1>(row, begin, end, f, last, factor);
-    if (f < last) run_tail(row, begin, end, f, static_cast<int>(last - f), factor);
+    if (f < last) run_tile<1, true>(row, begin, end, f, factor, static_cast<int>(last - f));
   }
 
   template <int kTile>
@@ -112,50 +112,49 @@ class SpmmRows {
     for (int offset = 0; offset < bytes; offset += 64) __builtin_prefetch(line + offset, 0, 3);
   }
 
-  template <int kTile>
-  SGNN_INLINE void run_tile(int64_t row, int64_t begin, int64_t end, int64_t f, A factor) const {
-    constexpr int lanes = kLanes<A>;
-    vec_t<A> sum[kTile] = {};
-    for (int64_t e = begin; e < end; ++e) {
-      prefetch<kTile>(e, f);
-      const int64_t column = static_cast<int64_t>(csr_.col[e]);
-      const T* source = p_.x + column * args_.x_stride + f;
-      if constexpr (kValues == EdgeValues::kUnit) {
+  // kTile whole vectors, or one of `count` elements.
+  template <int kTile, bool kPartial, typename U>
+  static SGNN_INLINE vec_t<A> load_tile(const U* source, int v, int count) {
+    if constexpr (kPartial) return load_partial<U>(source, count);
+    return load(source + v * kLanes<A>);
+  }
+
+  template <int kTile, bool kPartial>
+  SGNN_INLINE void add_edge(int64_t e, int64_t f, int count, vec_t<A>* sum) const {
+    prefetch<kTile>(e, f);
+    const int64_t column = static_cast<int64_t>(csr_.col[e]);
+    const T* source = p_.x + column * args_.x_stride + f;
+    if constexpr (kValues == EdgeValues::kUnit) {
 #pragma GCC unroll 16
-        for (int v = 0; v < kTile; ++v) sum[v] += load(source + v * lanes);
-      } else {
-        A value;
-        if (!coefficient(e, column, &value)) continue;
-        const vec_t<A> broadcast = splat(value);
+      for (int v = 0; v < kTile; ++v) sum[v] += load_tile<kTile, kPartial>(source, v, count);
+    } else {
+      A value;
+      if (!coefficient(e, column, &value)) return;
+      const vec_t<A> broadcast = splat(value);
 #pragma GCC unroll 16
-        for (int v = 0; v < kTile; ++v) sum[v] += broadcast * load(source + v * lanes);
+      for (int v = 0; v < kTile; ++v) {
+        sum[v] += broadcast * load_tile<kTile, kPartial>(source, v, count);
       }
     }
+  }
+
+  template <int kTile, bool kPartial = false>
+  SGNN_INLINE void run_tile(int64_t row, int64_t begin, int64_t end, int64_t f, A factor,
+                            int count = 0) const {
+    vec_t<A> sum[kTile] = {};
+    for (int64_t e = begin; e < end; ++e) add_edge<kTile, kPartial>(e, f, count, sum);
     T* target = p_.y + row * args_.width + f;
 #pragma GCC unroll 16
     for (int v = 0; v < kTile; ++v) {
       vec_t<A> out = sum[v] * splat(factor);
-      if (p_.bias != nullptr) out += load(p_.bias + f + v * lanes);
+      if (p_.bias != nullptr) out += load_tile<kTile, kPartial>(p_.bias + f, v, count);
       if (args_.relu) out = relu_vec(out);
-      store(target + v * lanes, out);
-    }
-  }
-
-  void run_tail(int64_t row, int64_t begin, int64_t end, int64_t f, int count, A factor) const {
-    vec_t<A> sum{};
-    for (int64_t e = begin; e < end; ++e) {
-      prefetch<1>(e, f);
-      const int64_t column = static_cast<int64_t>(csr_.col[e]);
-      A value = A(1);
-      if constexpr (kValues != EdgeValues::kUnit) {
-        if (!coefficient(e, column, &value)) continue;
+      if constexpr (kPartial) {
+        store_partial<T>(target, out, count);
+      } else {
+        store(target + v * kLanes<A>, out);
       }
-      sum += splat(value) * load_partial<T>(p_.x + column * args_.x_stride + f, count);
     }
-    vec_t<A> out = sum * splat(factor);
-    if (p_.bias != nullptr) out += load_partial<A>(p_.bias + f, count);
-    if (args_.relu) out = relu_vec(out);
-    store_partial<T>(p_.y + row * args_.width + f, out, count);
   }
 
   const SpmmArgs& args_;
