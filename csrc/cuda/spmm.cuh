@@ -112,7 +112,7 @@ __device__ __forceinline__ void write_row(const SpmmParams<T, Index>& p, int64_t
                                           const Tile<T, kAligned>& tile, const acc_t<T>* sum) {
   using Acc = acc_t<T>;
   Acc scale = p.row_scale == nullptr ? Acc(1) : p.row_scale[row];
-  if (p.mean && kept > 0) scale /= static_cast<Acc>(kept);
+  if (p.mean) scale /= static_cast<Acc>(kept);
   const Acc row_bias = p.row_bias == nullptr ? Acc(0) : p.row_bias[row];
   Pack<T> pack;
 #pragma unroll

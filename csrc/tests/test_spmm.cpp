@@ -85,22 +85,41 @@ SGNN_TEST(spmm_does_not_depend_on_the_schedule) {
   }
 }
 
-SGNN_TEST(spmm_keeps_infinities_of_kept_edges) {
-  const Graph graph{"two edges", 1, 2, {0, 2}, {0, 1}};
-  const float x[] = {HUGE_VALF, 1, -HUGE_VALF, NAN, 2, 3, 4, 5};
-  float y[4];
+// Steps past the end of a row load its last edge again: an Inf there must stay an Inf.
+template <typename T>
+void keep_infinities(int64_t width, int64_t degree) {
+  const check::Context context(std::string(Type<T>::name) + " F=" + std::to_string(width) +
+                               " degree=" + std::to_string(degree));
+  Graph graph{"path", 1, degree, {0, degree}, {}};
+  for (int64_t e = 0; e < degree; ++e) graph.col.push_back(e);
   const Csr<int32_t> csr(graph, false);
+  Buffer<T> x(degree * width);
+  Buffer<T> y(width);
+  for (int64_t i = 0; i < x.size(); ++i) x[i] = from_double<T>(1);
+  const double last[] = {kInf, -kInf, kNaN, 1};
+  for (int64_t f = 0; f < width; ++f) x[(degree - 1) * width + f] = from_double<T>(last[f % 4]);
   sgnn::SpmmArgs args;
   args.csr = csr.arg;
-  args.width = 4;
-  args.x = x;
-  args.x_stride = 4;
-  args.y = y;
+  args.dtype = Type<T>::dtype;
+  args.width = width;
+  args.x = x.data();
+  args.x_stride = width;
+  args.y = y.data();
   CHECK(sgnn::spmm_cuda(args, nullptr) == nullptr);
-  CHECK(y[0] == HUGE_VALF);
-  CHECK(y[1] == 4.0f);
-  CHECK(y[2] == -HUGE_VALF);
-  CHECK(std::isnan(y[3]));
+  for (int64_t f = 0; f < width; ++f) {
+    const double expected = f % 4 == 3 ? static_cast<double>(degree) : last[f % 4];
+    CHECK(close(to_double(y[f]), expected, 0, 0));
+  }
+}
+
+SGNN_TEST(spmm_keeps_infinities_of_the_last_edge) {
+  for (const int64_t width : {1, 4, 16, 19, 128}) {
+    for (const int64_t degree : {1, 2, 3, 5, 6, 33}) {
+      keep_infinities<float>(width, degree);
+      keep_infinities<double>(width, degree);
+      keep_infinities<BFloat16>(width, degree);
+    }
+  }
 }
 
 }  // namespace

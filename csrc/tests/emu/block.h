@@ -63,21 +63,20 @@ class Block {
   // threads betrays a missing barrier.
   bool reverse = false;
 
-  // Runs `body` once per thread; throws std::runtime_error when the threads cannot all finish.
+  // Runs `body` once per thread; throws std::runtime_error when the threads cannot all finish. A
+  // warp runs as far as it can before the next one starts: the schedule furthest from lock-step.
   void run(dim3 size, const std::function<void()>& body) {
     const int count = static_cast<int>(size.x * size.y * size.z);
+    const int warps = (count + kWarp - 1) / kWarp;
     prepare(size, count);
     body_ = &body;
-    int unfinished = count;
-    while (unfinished > 0) {
+    unfinished_ = count;
+    while (unfinished_ > 0) {
       bool progress = false;
-      for (int i = 0; i < count; ++i) {
-        Thread& thread = threads_[reverse ? count - 1 - i : i];
-        if (!thread.runnable()) continue;
-        progress = true;
-        resume(thread);
-        if (!error_.empty()) abandon(error_);
-        if (thread.done) --unfinished;
+      for (int i = 0; i < warps; ++i) {
+        const int first = (reverse ? warps - 1 - i : i) * kWarp;
+        const int last = first + kWarp < count ? first + kWarp : count;
+        while (run_lanes(first, last)) progress = true;
       }
       if (!progress) abandon(describe_deadlock(count));
     }
@@ -144,6 +143,20 @@ class Block {
       thread.done = false;
       thread.fiber.reset(thread_main);
     }
+  }
+
+  // Resumes each thread of [first, last) that can go on; false when none can.
+  bool run_lanes(int first, int last) {
+    bool progress = false;
+    for (int i = first; i < last; ++i) {
+      Thread& thread = threads_[reverse ? first + last - 1 - i : i];
+      if (!thread.runnable()) continue;
+      progress = true;
+      resume(thread);
+      if (!error_.empty()) abandon(error_);
+      if (thread.done) --unfinished_;
+    }
+    return progress;
   }
 
   void resume(Thread& thread) {
@@ -221,6 +234,7 @@ class Block {
   size_t shared_bytes_ = 0;
   const std::function<void()>* body_ = nullptr;
   Thread* current_ = nullptr;
+  int unfinished_ = 0;
   unsigned linear_ = 0;
   std::string error_;
 };
