@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from sparsegnn.data.files import write_atomic
+from sparsegnn.tickets.atomic import write_bytes
 from sparsegnn.tickets.errors import TicketError
 
 FORMAT = "sparsegnn-ticket"
@@ -93,7 +93,7 @@ def encode(tensors: dict[str, Tensor], document: str) -> tuple[bytes, str]:
 
 def write(path: Path, content: bytes) -> None:
     """Writes encoded bytes to `path` atomically."""
-    write_atomic(path, lambda stream: stream.write(content))
+    write_bytes(path, content)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
