@@ -51,6 +51,14 @@ class Program(nn.Module):
         self._bind()
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the bound functions out: a copy binds its own buffers."""
+        return {**self.__dict__, "_chain": ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._bind()
+
     @property
     def weight_bytes(self) -> int:
         """Memory of weights and biases, with their indices."""

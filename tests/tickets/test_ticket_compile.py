@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 
@@ -237,6 +238,18 @@ def test_state_dict_round_trip_and_dtype_move() -> None:
     assert torch.equal(first(), second())
     first.to("cpu")
     assert torch.equal(first(), second())
+
+
+def test_a_copy_runs_on_its_own_buffers() -> None:
+    first = compiled(make(seed=3))
+    second = copy.deepcopy(first)
+    expected = first()
+    with torch.no_grad():
+        for buffer in second.buffers():
+            if buffer.is_floating_point():
+                buffer.zero_()
+    assert not torch.equal(second(), expected)
+    assert torch.equal(first(), expected)
 
 
 def test_result_is_an_ordinary_tensor() -> None:
