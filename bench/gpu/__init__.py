@@ -1,0 +1,1 @@
+"""What runs only where there is an NVIDIA GPU: `make gpu`. Nothing here is imported elsewhere."""

@@ -1,0 +1,28 @@
+// A build without nvcc: every CUDA entry point exists and answers with one sentence.
+#include <cstring>
+
+#include "check.h"
+#include "sgnn/sddmm.h"
+#include "sgnn/sparse_linear.h"
+#include "sgnn/spmm.h"
+#include "sgnn/topk_mask.h"
+
+namespace {
+
+bool explains(sgnn::Status status) {
+  return status != nullptr && strstr(status, "sparsegnn was built without CUDA") != nullptr;
+}
+
+SGNN_TEST(every_stub_says_that_cuda_is_missing) {
+  CHECK(!sgnn::cuda_compiled());
+  CHECK(explains(sgnn::spmm_cuda({}, nullptr)));
+  CHECK(explains(sgnn::sddmm_cuda({}, nullptr)));
+  CHECK(explains(sgnn::sparse_linear_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::sparse_linear_grad_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::topk_mask_cuda({}, nullptr, nullptr)));
+  CHECK(sgnn::sparse_linear_workspace({}) == 0);
+  CHECK(sgnn::sparse_linear_grad_workspace({}) == 0);
+  CHECK(sgnn::topk_mask_workspace({}) == 0);
+}
+
+}  // namespace

@@ -1,0 +1,166 @@
+"""Every operator on the GPU against the CPU backend, on graphs that break kernels."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import gradcheck
+
+import sparsegnn as sg
+from sparsegnn.graph import CsrTensors
+from sparsegnn.testing import ADVERSARIAL, adversarial_graph, assert_close
+
+DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
+WIDTHS = [1, 3, 7, 32, 33, 128, 257]
+
+
+def acc(dtype: torch.dtype) -> torch.dtype:
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def with_index(graph: sg.Graph, dtype: torch.dtype) -> sg.Graph:
+    return sg.Graph(CsrTensors(*(None if t is None else t.to(dtype) for t in graph.csr)))
+
+
+def on_gpu(value: object) -> object:
+    return value.to("cuda") if isinstance(value, (Tensor, sg.Mask)) else value
+
+
+def compare_spmm(graph: sg.Graph, x: Tensor, **arguments: object) -> None:
+    expected = sg.ops.spmm(graph, x, **arguments)
+    moved = {name: on_gpu(value) for name, value in arguments.items()}
+    actual = sg.ops.spmm(graph.to("cuda"), x.to("cuda"), **moved)
+    assert actual.device.type == "cuda"
+    assert_close(actual.cpu(), expected)
+
+
+@pytest.mark.parametrize("index", [torch.int32, torch.int64], ids=["int32", "int64"])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_spmm(name: str, dtype: torch.dtype, index: torch.dtype) -> None:
+    graph = with_index(adversarial_graph(name).graph(), index)
+    edges, kind = graph.num_edges, acc(dtype)
+    weight, soft = torch.rand(edges, dtype=kind), torch.rand(edges, dtype=kind)
+    keep = torch.rand(edges) < 0.6
+    rows = torch.rand(graph.num_dst, dtype=kind)
+    cols = torch.rand(graph.num_src, dtype=kind)
+    for width in WIDTHS:
+        x = torch.randn(graph.num_src, width).to(dtype)
+        bias = torch.randn(width, dtype=kind)
+        compare_spmm(graph, x)
+        compare_spmm(graph, x, edge_weight=weight, edge_mask=soft)
+        compare_spmm(graph, x, edge_weight=weight, edge_mask=keep, reduce="mean")
+        compare_spmm(graph, x, row_scale=rows, col_scale=cols, bias=bias, relu=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_spmm_layouts(dtype: torch.dtype) -> None:
+    graph = adversarial_graph("random").graph()
+    wide = torch.randn(graph.num_src, 97).to(dtype)
+    for x in (wide[:, 1:65], wide[:, 8:72], wide[:, ::2], wide.t().contiguous().t()):
+        expected = sg.ops.spmm(graph, x.contiguous())
+        actual = sg.ops.spmm(graph.to("cuda"), on_gpu_like(x))
+        assert_close(actual.cpu(), expected)
+
+
+def on_gpu_like(x: Tensor) -> Tensor:
+    """The same values on the GPU with the strides and the offset of `x`."""
+    storage = torch.empty(x.untyped_storage().nbytes() // x.element_size(), dtype=x.dtype)
+    moved = storage.to("cuda").as_strided(x.shape, x.stride(), x.storage_offset())
+    return moved.copy_(x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_nothing_passes_a_dropped_edge(dtype: torch.dtype) -> None:
+    graph = adversarial_graph("random").graph()
+    source = graph.edge_index[0]
+    x = torch.randn(graph.num_src, 48).to(dtype)
+    x[1::2] = float("nan")
+    x[3::4] = float("inf")
+    keep = source % 2 == 0
+    compare_spmm(graph, x, edge_mask=keep)
+    compare_spmm(graph, x[:, :7].contiguous(), edge_mask=keep, reduce="mean")
+    y = sg.ops.spmm(graph.to("cuda"), x.to("cuda"), edge_mask=keep.to("cuda"))
+    assert y.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_sddmm(name: str, dtype: torch.dtype) -> None:
+    graph = adversarial_graph(name).graph()
+    keep = torch.rand(graph.num_edges) < 0.6
+    for width in WIDTHS:
+        a = torch.randn(graph.num_dst, width).to(dtype)
+        b = torch.randn(graph.num_src, width).to(dtype)
+        for mask in (None, keep):
+            expected = sg.ops.sddmm(graph, a, b, mask)
+            moved = None if mask is None else mask.to("cuda")
+            actual = sg.ops.sddmm(graph.to("cuda"), a.to("cuda"), b.to("cuda"), moved)
+            assert_close(actual.cpu(), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("samples", [0, 1, 33, 300])
+def test_sparse_linear(samples: int, dtype: torch.dtype) -> None:
+    dense = torch.randn(37, 70) * (torch.rand(37, 70) < 0.1)
+    x = torch.randn(samples, 70).to(dtype)
+    bias = torch.randn(37)
+    results = []
+    for device in ("cpu", "cuda"):
+        weight = sg.SparseWeight.from_dense(dense).to(device)
+        inputs = x.detach().to(device).requires_grad_()
+        y = sg.ops.sparse_linear(inputs, weight, bias.to(device))
+        y.square().sum().backward()
+        results.append([t.detach().cpu() for t in (y, inputs.grad, weight.values.grad)])
+    for expected, actual in zip(*results, strict=True):
+        assert_close(actual, expected, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_topk_mask_is_the_same_on_both_devices(dtype: torch.dtype) -> None:
+    scores = [torch.randn(100_003), torch.zeros(5000), torch.randn(7, 11), torch.zeros(0)]
+    scores[0][::3] = 0.25
+    scores[0][1::1001] = float("nan")
+    scores[1][1::2] = -0.0
+    scores = [score.to(dtype) for score in scores]
+    total = sum(score.numel() for score in scores)
+    for k in (0, 1, 1000, 40_000, total - 100, total):
+        expected = sg.ops.topk_mask(scores, k)
+        actual = sg.ops.topk_mask([score.to("cuda") for score in scores], k)
+        assert sum(int(mask.sum()) for mask in actual) == k
+        for left, right in zip(expected, actual, strict=True):
+            assert torch.equal(left, right.cpu())
+
+
+def test_gradients_match_finite_differences() -> None:
+    graph = adversarial_graph("random").graph().to("cuda")
+    make = {"dtype": torch.float64, "device": "cuda", "requires_grad": True}
+    x = torch.randn(graph.num_src, 3, **make)
+    weight, soft = torch.rand(graph.num_edges, **make), torch.rand(graph.num_edges, **make)
+    bias = torch.randn(3, **make)
+    assert gradcheck(
+        lambda *t: sg.ops.spmm(graph, t[0], t[1], t[2], bias=t[3]), (x, weight, soft, bias)
+    )
+    a = torch.randn(graph.num_dst, 3, **make)
+    assert gradcheck(lambda a, x: sg.ops.sddmm(graph, a, x), (a, x))
+
+
+def test_a_hub_of_70000_edges() -> None:
+    edges = torch.stack([torch.randint(0, 5000, (70_000,)), torch.full((70_000,), 3)])
+    graph = sg.Graph.from_edge_index(edges, 5000)
+    compare_spmm(graph, torch.randn(5000, 64), edge_weight=torch.rand(70_000))
+    compare_spmm(graph, torch.randn(5000, 33), reduce="mean")
+
+
+def test_offsets_past_31_bits() -> None:
+    rows, width = 4_200_000, 512  # 2.15e9 elements
+    free, _ = torch.cuda.mem_get_info()
+    if free < 10 * 2**30:
+        pytest.skip("needs 10 GiB of free GPU memory")
+    x = torch.zeros(rows, width, dtype=torch.bfloat16, device="cuda")
+    x[-1] = 2
+    edges = torch.tensor([[rows - 1, 0, rows - 1], [0, 0, 1]])
+    graph = sg.Graph.from_edge_index(edges, num_src=rows, num_dst=2).to("cuda")
+    assert (sg.ops.spmm(graph, x) == 2).all()
+    ones = torch.ones(2, width, dtype=torch.bfloat16, device="cuda")
+    dots = sg.ops.sddmm(graph, ones, x)
+    assert dots.tolist() == [2.0 * width, 0.0, 2.0 * width]
