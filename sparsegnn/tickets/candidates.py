@@ -83,7 +83,7 @@ def fused_candidate(first: Layer, second: Layer, feature_nonzeros: int) -> Candi
     """Plan of two layers over sparse features that never stores the hidden units."""
     sizes = tuple(_size(x, x.weight.numel(), "transform_first") for x in (first, second))
     fused = FusedHidden(first.adjacency, first.weight, first.bias, second.weight, feature_nonzeros)
-    name = "both layers transform first, hidden units fused away"
+    name = "both layers, hidden units fused away"
     return Candidate(name, sizes, (fused, _last_aggregate(second)))
 
 

@@ -80,14 +80,16 @@ def _fuse(layers: list[Layer], form: CsrMatrix, choices: list[Choice], tune: boo
     """Replaces the first two choices by one fused plan when that is faster."""
     first, second = choices[:2]
     separate = Candidate(
-        "layer by layer",
+        "both layers, one by one",
         first.chosen.sizes + second.chosen.sizes,
         first.chosen.steps + second.chosen.steps,
     )
     fused = fused_candidate(layers[0], layers[1], form.nnz)
     _, choice = _choose(0, [(form, separate), (form, fused)], tune)
+    if choice.chosen is not fused:
+        return [replace(first, considered=first.considered + choice.considered), *choices[1:]]
     details = tuple(
-        CandidateReport(f"layer {part.first_layer}: {report.name}", report.macs, report.ms)
+        replace(report, name=f"layer {part.first_layer}: {report.name}")
         for part in (first, second)
         for report in part.considered
     )

@@ -196,7 +196,7 @@ class FusedHidden(Step):
         self.register_buffer("bias", None if bias is None else functional.pad(bias, padding))
         self.register_buffer("output_weight", functional.pad(output_weight, padding).contiguous())
         nodes = adjacency.shape[0]
-        self.macs = (feature_nonzeros + adjacency.nnz + nodes * outputs) * hidden
+        self.macs = (feature_nonzeros + adjacency.nnz + nodes * outputs) * (hidden + padding[1])
         self.label = f"fused {weight.shape[1]} -> {hidden} -> {outputs}"
         self.cost_per_mac = 0.8
 
