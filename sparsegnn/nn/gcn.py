@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from sparsegnn.nn._inputs import Features, GraphLike
+from sparsegnn.nn.dropout import dropout
 from sparsegnn.nn.gcn_conv import GCNConv
 
 
@@ -61,6 +62,6 @@ class GCN(nn.Module):
         hidden = first.propagate(x, graph, norm, relu=bool(rest))
         for position, conv in enumerate(rest, start=2):
             assert isinstance(conv, GCNConv)
-            hidden = nn.functional.dropout(hidden, self.dropout, self.training)
+            hidden = dropout(hidden, self.dropout, self.training)
             hidden = conv.propagate(hidden, graph, norm, relu=position <= len(rest))
         return hidden

@@ -145,7 +145,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     *indices, x, weight, mask, bits, row_scale, col_scale, output = ctx.saved_tensors
     csr = CsrTensors(*indices)
     if output is not None:
-        grad = grad * (output > 0)
+        grad = torch.ops.aten.threshold_backward.default(grad, output, 0)
     if ctx.mean:
         inverse = _kept_in_degree(csr, bits, acc_dtype(ctx.dtype)).clamp(min=1).reciprocal()
         row_scale = inverse if row_scale is None else row_scale * inverse
