@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
@@ -24,7 +25,7 @@ _MARKS: dict[Kind, tuple[str, str, str]] = {
     "pyg": ("s", _ORANGE, "PyG, dense features"),
     "composite": ("^", _PURPLE, "torch.sparse composite"),
     "dense": ("D", _GREEN, "sparsegnn, dense model"),
-    "ticket": ("o", _BLUE, "sparsegnn, tickets"),
+    "ticket": ("o", _BLUE, "tickets, darker: more rounds"),
 }
 _INK = "#222222"
 _LOG_FROM = 0.4  # sparsities below it are spread well enough on a linear axis
@@ -59,6 +60,8 @@ def plot_run(
     levels: Sequence[Level],
     timed: Sequence[Timed] = (),
     headline: int | None = None,
+    *,
+    busy: bool = False,
 ) -> None:
     """Writes the figure as a PNG, atomically.
 
@@ -68,6 +71,7 @@ def plot_run(
         levels: Rounds in order; the first is the dense model.
         timed: Measured programs; without any the third panel is left out.
         headline: Round to mark.
+        busy: Say that other processes disturbed the times.
 
     Raises:
         ValueError: There is no round to draw.
@@ -82,6 +86,8 @@ def plot_run(
         _draw_sparsity(axis, levels, name, headline)
     if timed:
         _draw_time(axes[2], timed, headline)
+        if busy:
+            axes[2].set_xlabel("Forward pass (ms, log scale): machine was busy, measure again")
     _decorate(figure, axes, title, levels)
     write_atomic(path, lambda stream: figure.savefig(stream, format="png"))
 
@@ -133,12 +139,11 @@ def _line(
 def _draw_time(axis: Any, timed: Sequence[Timed], headline: int | None) -> None:
     for kind, (marker, color, label) in _MARKS.items():
         group = [each for each in timed if each.kind == kind]
-        if not group:
-            continue
-        points = [each.milliseconds for each in group], [_percent(each.accuracy) for each in group]
-        line = "-" if kind == "ticket" else ""
-        size = 5 if kind == "ticket" else 8
-        axis.plot(*points, line, marker=marker, color=color, label=label, ms=size, lw=0.9)
+        shades = _shades(color, len(group)) if kind == "ticket" else [color] * len(group)
+        for each, shade in zip(group, shades, strict=True):
+            spot = [each.milliseconds], [_percent(each.accuracy)]
+            last = label if each is group[-1] else None
+            axis.plot(*spot, marker, color=shade, mec=color, mew=0.8, label=last, ms=7)
     for each in timed:
         if each.kind == "ticket" and each.round is not None and each.round == headline:
             spot = [each.milliseconds], [_percent(each.accuracy)]
@@ -146,6 +151,13 @@ def _draw_time(axis: Any, timed: Sequence[Timed], headline: int | None) -> None:
     axis.set_xscale("log")
     axis.set_xlabel("Forward pass, measured (ms, log scale)")
     _plain_log_ticks(axis, [each.milliseconds for each in timed])
+
+
+def _shades(color: str, count: int) -> list[tuple[float, ...]]:
+    """Returns `count` tints of a colour, from light to the colour itself."""
+    full = np.array(to_rgb(color))
+    weights = np.linspace(0.25, 1.0, count) if count > 1 else [1.0]
+    return [tuple(1.0 - weight * (1.0 - full)) for weight in weights]
 
 
 def _plain_log_ticks(axis: Any, values: Sequence[float]) -> None:

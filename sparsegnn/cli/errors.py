@@ -29,7 +29,7 @@ def validation_sentence(error: ValidationError, where: str = "settings") -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key '{key}'"
+        return f"{where}: unknown key {key!r}"
     message = _one_line(first["msg"]).removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if not key:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 
 from sparsegnn.cli.cost import CostRow, Milliseconds
 from sparsegnn.cli.search import Search
 from sparsegnn.nn import GCN
 from sparsegnn.tickets import Ticket
 from sparsegnn.tickets.macs import MacCount
-from sparsegnn.tickets.measure import Kind, SpeedReport, compare, measure_forward
+from sparsegnn.tickets.measure import Kind, SpeedReport, compare
 from sparsegnn.tickets.report import Report
-from sparsegnn.tickets.timing import Timing
+from sparsegnn.tickets.timing import BUSY_SHARE, Timing, interleaved
 
 CURVE_POINTS = 6
+_CURVE_SECONDS = 5.0
 _NAMES: dict[Kind, str] = {
     "pyg": "PyG eager",
     "composite": "torch composite",
@@ -30,9 +32,20 @@ def curve_rounds(last: int, headline: int) -> list[int]:
     return sorted({headline if each == nearest else each for each in spread})
 
 
-def measure_ticket(search: Search, ticket: Ticket) -> float:
-    """Returns the median milliseconds of a forward pass of the compiled ticket."""
-    return measure_forward(ticket.compile(_gcn(search), search.data)).median_ms
+def measure_tickets(search: Search, tickets: Mapping[int, Ticket]) -> tuple[dict[int, float], bool]:
+    """Times the forward passes of compiled tickets in turn.
+
+    Returns:
+        Medians in milliseconds by round, and whether the machine was busy with other things.
+    """
+    compiled = {
+        str(round): ticket.compile(_gcn(search), search.data).forward
+        for round, ticket in tickets.items()
+    }
+    device = search.data.graph.device
+    timings = interleaved(dict(compiled), rounds=21, budget_s=_CURVE_SECONDS, device=device)
+    busy = device.type == "cpu" and min(t.cpu_share for t in timings.values()) < BUSY_SHARE
+    return {int(round): timing.median_ms for round, timing in timings.items()}, busy
 
 
 def measure_programs(
@@ -45,7 +58,9 @@ def measure_programs(
     """
     on_progress("compiling the ticket")
     report = ticket.compile(_gcn(search), search.data).report()
-    speed = compare(ticket, _gcn(search), search.data, on_progress=on_progress)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        speed = compare(ticket, _gcn(search), search.data, on_progress=on_progress)
     return cost_rows(report, speed), speed.busy
 
 

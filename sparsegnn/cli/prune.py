@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sparsegnn.cli.config import PruneConfig, make_config, read_toml
 from sparsegnn.cli.folder import RunFolder, write_json
-from sparsegnn.cli.measure import curve_rounds, measure_programs, measure_ticket
+from sparsegnn.cli.measure import curve_rounds, measure_programs, measure_tickets
 from sparsegnn.cli.progress import reporting
 from sparsegnn.cli.record import RunRecord
 from sparsegnn.cli.search import Search, total_epochs
@@ -137,14 +137,7 @@ def _measure(console: Console, search: Search, record: RunRecord, ticket: Ticket
         say("timing the tickets of other rounds")
         rounds = curve_rounds(record.summary[-1].round, ticket.round)
         results = record.seeds[0].rounds
-        for round, each in search.collect(seed, rounds).items():
-            milliseconds = _forward_ms(search, record, each)
+        times, busy = measure_tickets(search, search.collect(seed, rounds))
+        record.busy |= busy
+        for round, milliseconds in times.items():
             record.curve.append((round, milliseconds, results[round].test_accuracy))
-
-
-def _forward_ms(search: Search, record: RunRecord, ticket: Ticket) -> float:
-    """Times a ticket; the headline has been timed beside the other programs."""
-    forward = record.programs[-1].forward
-    if record.headline is not None and ticket.round == record.headline.round and forward:
-        return forward.median
-    return measure_ticket(search, ticket)

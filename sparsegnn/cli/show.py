@@ -55,7 +55,7 @@ def draw(record: RunRecord, path: Path) -> None:
         for round, milliseconds, _ in record.curve
     ]
     headline = None if record.headline is None else record.headline.round
-    plot_run(path, _title(config), levels, timed, headline)
+    plot_run(path, _title(config), levels, timed, headline, busy=record.busy)
 
 
 def print_results(console: Console, record: RunRecord, folder: RunFolder) -> None:
