@@ -35,7 +35,7 @@ TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 PADDED_TO = 16
 
 _ROUNDS = 21
-_BUDGET_S = 2.0
+_BUDGET_S = 1.0
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from sparsegnn.nn import GCN
 from sparsegnn.sparse_matrix import SparseMatrix
 from sparsegnn.tickets.masking import check_state, unmasked_copy
 from sparsegnn.tickets.peers import PygGCN, TorchCompositeGCN
+from sparsegnn.tickets.report import Report
 from sparsegnn.tickets.timing import BUSY_SHARE, Timing, interleaved
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class SpeedReport:
         threads: CPU threads of torch.
         device: Where it ran.
         versions: Of python, torch and torch_geometric.
+        plan: What `CompiledModel.report()` says about the ticket that was timed.
     """
 
     rows: tuple[Row, ...]
@@ -83,6 +85,7 @@ class SpeedReport:
     threads: int
     device: str
     versions: dict[str, str]
+    plan: Report
 
     def row(self, kind: Kind) -> Row:
         """The row of one program."""
@@ -177,6 +180,7 @@ def compare(
         threads=torch.get_num_threads(),
         device=_device_name(device),
         versions=_versions(),
+        plan=compiled.report(),
     )
 
 

@@ -56,6 +56,7 @@ def test_rows_and_ratios(report: SpeedReport) -> None:
         assert row.forward.lower_quartile_ms <= row.forward.median_ms
         assert row.forward.median_ms <= row.forward.upper_quartile_ms
         assert row.macs > 0 and row.bytes > 0
+    assert report.row("ticket").macs == report.plan.macs.executed
     assert report.row("pyg").macs > report.row("composite").macs == report.row("dense").macs
 
 
