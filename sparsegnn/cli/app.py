@@ -40,6 +40,9 @@ def prune(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in the folder.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in the folder.")
+    ] = False,
     pairs: Annotated[
         str | None, typer.Option(help="undirected: both directions of an edge stay or go together.")
     ] = None,
@@ -73,7 +76,7 @@ def prune(
         measure=False if no_measure else None,
         ugs=ugs or None,
     )
-    run_prune(Console(), flags, toml=config, out=out, resume=resume)
+    run_prune(Console(), flags, toml=config, out=out, resume=resume, overwrite=overwrite)
 
 
 @app.command()

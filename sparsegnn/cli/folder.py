@@ -61,20 +61,32 @@ class RunFolder:
             raise CliError(f"{self.path} holds no run to resume: {self.config.name} is missing")
         return make_config(_read_json(self.config), where=str(self.config))
 
-    def start(self, config: PruneConfig, resume: bool) -> None:
+    def start(self, config: PruneConfig, resume: bool, overwrite: bool = False) -> None:
         """Claims the folder for a run.
+
+        Args:
+            config: Settings of the run.
+            resume: Go on with the run that is here.
+            overwrite: Remove the files of the run that is here; other files stay.
 
         Raises:
             CliError: Another run is here, or the resumed one had other settings.
         """
         if resume:
             _check_same(self.config, self.saved_config(), config)
+        elif overwrite:
+            self._clear()
         elif self.config.exists():
             raise CliError(
                 f"{self.path} already holds a run: add --resume to go on with it, "
-                f"or choose another --out"
+                f"--overwrite to lose it, or choose another --out"
             )
         write_json(self.config, config.model_dump())
+
+    def _clear(self) -> None:
+        written = [self.config, self.metrics, self.plot, *self.path.glob("ticket-*-r*.ticket")]
+        for path in [*written, *self.checkpoints.glob("*-seed*")]:
+            path.unlink(missing_ok=True)
 
     def read_random(self, seed: int) -> list[RoundResult]:
         """Returns the random tickets' results so far.

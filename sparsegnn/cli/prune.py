@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from sparsegnn.cli.config import PruneConfig, make_config, read_toml
+from sparsegnn.cli.errors import CliError
 from sparsegnn.cli.folder import RunFolder, write_json
 from sparsegnn.cli.measure import curve_rounds, measure_programs, measure_tickets
 from sparsegnn.cli.progress import reporting
@@ -32,6 +33,7 @@ def run_prune(
     toml: Path | None,
     out: Path | None,
     resume: bool,
+    overwrite: bool = False,
 ) -> None:
     """Runs the whole job.
 
@@ -42,16 +44,19 @@ def run_prune(
         out: Folder of the run; by default `out/<method>-<dataset>`.
         resume: Go on with the run in the folder, with its settings where none are given; only
             the time limit and `--no-measure` are those of this call.
+        overwrite: Replace the run in the folder.
 
     Raises:
         CliError: The settings or the folder do not allow it.
         DataError: The dataset cannot be had.
     """
+    if resume and overwrite:
+        raise CliError("--resume and --overwrite exclude each other")
     config, folder = _settle(flags, toml, out, resume)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     data = load_dataset(config.dataset).row_normalized()
-    folder.start(config, resume)
+    folder.start(config, resume, overwrite)
     try:
         _run(console, config, folder, data)
     except KeyboardInterrupt as error:

@@ -96,6 +96,18 @@ def test_a_folder_with_a_run_is_not_overwritten(
     assert (run / "metrics.json").read_bytes() == before
 
 
+def test_overwrite_replaces_the_run_and_nothing_else(tmp_path: Path, settings: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    common = ["prune", "--config", str(settings), "--out", str(tmp_path), "--no-measure"]
+    assert main([*common, "--rounds", "2"]) == 0
+    assert main([*common, "--rounds", "1", "--seed", "5", "--overwrite"]) == 0
+    tickets = sorted(path.name for path in tmp_path.glob("*.ticket"))
+    assert tickets == ["ticket-5-r1.ticket"]
+    checkpoints = {path.name.split("-")[1] for path in tmp_path.glob("checkpoints/*")}
+    assert {name.removesuffix(".json") for name in checkpoints} == {"seed5"}
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 def test_resume_of_a_finished_run_gives_the_same_tickets(run: Path) -> None:
     before = json.loads((run / "metrics.json").read_text())
     assert main(["prune", "--resume", "--out", str(run), "--no-measure"]) == 0
@@ -159,6 +171,7 @@ def test_inspect_refuses_damage(
         (["prune", "--seeds", "0"], "seeds: "),
         (["prune", "--config", "none.toml"], "none.toml: No such file"),
         (["prune", "--speed", "3"], "--speed"),
+        (["prune", "--resume", "--overwrite"], "exclude each other"),
         (["prune", "cora"], "cora"),
         (["inspect"], "ticket"),
         (["fly"], "fly"),
