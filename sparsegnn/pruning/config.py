@@ -31,9 +31,14 @@ class UGSConfig(BaseModel):
         mask_weight_decay: L2 coefficient of the masks; None takes ``weight_decay``.
         pairs: "undirected" gives both directions of an edge one mask, so that they stay or go
             together; "directed" gives every stored edge its own.
+        mask_targets: what masks are trained on. "train": the labels of the training nodes, as
+            published; edges more than two layers away from them then have no gradient at all.
+            "predicted": every node, with the dense model's prediction as the label of those
+            outside the training set.
         maskable: shell pattern over parameter names; matching parameters are masked and pruned.
         reference: reproduce the arithmetic of the published code instead (see
-            ``sparsegnn.pruning.reference``); needs, and defaults to, ``pairs="directed"``.
+            ``sparsegnn.pruning.reference``); needs, and defaults to, ``pairs="directed"`` and
+            ``mask_targets="train"``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -50,6 +55,7 @@ class UGSConfig(BaseModel):
     mask_lr: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
     mask_weight_decay: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
     pairs: Literal["undirected", "directed"] = "undirected"
+    mask_targets: Literal["train", "predicted"] = "predicted"
     maskable: str = "*.lin.weight"
     reference: bool = False
 
@@ -57,15 +63,18 @@ class UGSConfig(BaseModel):
     @classmethod
     def _reference_is_directed(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("reference") is True:
-            return {"pairs": "directed", **values}
+            return {"pairs": "directed", "mask_targets": "train", **values}
         return values
 
     @model_validator(mode="after")
     def _reference_is_plain(self) -> UGSConfig:
         if not self.reference:
             return self
-        if self.pairs != "directed":
-            raise ValueError(f"pairs must be 'directed' with reference=True, got {self.pairs!r}")
+        if self.pairs != "directed" or self.mask_targets != "train":
+            raise ValueError(
+                "pairs must be 'directed' and mask_targets 'train' with reference=True, "
+                f"got {self.pairs!r} and {self.mask_targets!r}"
+            )
         if self.mask_lr is not None or self.mask_weight_decay is not None:
             raise ValueError(
                 "mask_lr and mask_weight_decay must be None with reference=True, "

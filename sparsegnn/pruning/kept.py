@@ -45,7 +45,9 @@ class Kept:
         """The state a ticket of the same run was trained in."""
         full = cls.everything(subject)
         groups = torch.zeros(full.groups.count + 1, dtype=torch.bool, device=full.edges.device)
-        groups[full.groups.slot] = ticket.edge_mask.to_bool().to(full.edges.device)
+        groups[full.groups.slot] = (
+            ticket.edge_mask_for(subject.data.graph).to_bool().to(full.edges.device)
+        )
         return full.narrow(
             groups[:-1],
             [

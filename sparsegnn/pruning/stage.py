@@ -19,13 +19,18 @@ class TicketStage:
     Weights are optimised as the 1-D tensors of their surviving entries, so removed entries cost
     and change nothing. Every step ends by building the next dense operands once, with their
     gradient graph: prediction and the following step use the same ones.
+
+    Args:
+        subject: the run.
+        kept: what the stage works on.
+        targets: rows and labels of the cross-entropy.
     """
 
-    def __init__(self, subject: Subject, kept: Kept) -> None:
+    def __init__(self, subject: Subject, kept: Kept, targets: Split) -> None:
         subject.rewind()
         self._subject = subject
         self._kept = kept
-        self._split = Split.of(subject.data, "train")
+        self._targets = targets
         self._values = [_leaf(slot.gather(subject.start[slot.name])) for slot in kept.slots]
         self._best: dict[str, Tensor] = {}
         self._optimizer = self._make_optimizer()
@@ -40,7 +45,7 @@ class TicketStage:
         """One optimiser step in training mode."""
         self._subject.model.train()
         logits = self._subject.call(self._weights, self._kept.graph, self._edge_weight)
-        loss = train_step(logits, self._split, self._optimizer, self._penalise)
+        loss = train_step(logits, self._targets, self._optimizer, self._penalise)
         self._project()
         self._refresh()
         return loss
@@ -96,12 +101,12 @@ class MaskStage(TicketStage):
     the reference arithmetic starts them with noise and does not clamp.
     """
 
-    def __init__(self, subject: Subject, kept: Kept) -> None:
+    def __init__(self, subject: Subject, kept: Kept, targets: Split) -> None:
         like = next(subject.model.parameters())
         make = initial_mask if subject.config.reference else _ones
         self._edge_scores = _leaf(make(kept.groups.count, like))
         self._weight_scores = [_leaf(make(slot.count, like)) for slot in kept.slots]
-        super().__init__(subject, kept)
+        super().__init__(subject, kept, targets)
 
     @property
     def best_scores(self) -> tuple[Tensor, list[Tensor]]:

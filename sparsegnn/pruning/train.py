@@ -11,7 +11,7 @@ from sparsegnn.pruning.kept import Kept
 from sparsegnn.pruning.stage import TicketStage
 from sparsegnn.pruning.subject import Subject
 from sparsegnn.tickets import Ticket
-from sparsegnn.training import fit, seeded
+from sparsegnn.training import Split, fit, seeded
 
 OnEpoch = Callable[[EpochEvent], None]
 _CLOCK_FIELDS = {"seconds", "cpu_seconds"}
@@ -37,7 +37,7 @@ def train_ticket(
     """
     config = subject.config
     with seeded(subject.stage_seed(round, "train")):
-        stage = TicketStage(subject, kept)
+        stage = TicketStage(subject, kept, Split.of(subject.data, "train"))
         report = reporter(on_epoch, round, "train", config.train_epochs, kept)
         finite = not config.reference
         best = fit(stage, subject.data, config.train_epochs, report, require_finite=finite)

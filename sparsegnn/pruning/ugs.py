@@ -18,9 +18,10 @@ from sparsegnn.pruning.reference import threshold_select
 from sparsegnn.pruning.selection import keep_count, select_top
 from sparsegnn.pruning.stage import MaskStage
 from sparsegnn.pruning.subject import ModelFn, Subject
+from sparsegnn.pruning.targets import mask_targets
 from sparsegnn.pruning.train import OnEpoch, reporter, train_ticket
 from sparsegnn.tickets import Ticket
-from sparsegnn.training import NodeTask, fit, seeded
+from sparsegnn.training import NodeTask, Split, fit, seeded
 
 
 class UGS(TicketSearch):
@@ -68,28 +69,33 @@ class UGS(TicketSearch):
         self, subject: Subject, journal: Journal | None, on_epoch: OnEpoch | None
     ) -> Iterator[tuple[RoundResult, Ticket]]:
         kept = Kept.everything(subject)
+        targets = Split.of(subject.data, "train")
         done = 0
         for result, ticket in journal.finished() if journal else ():
             if result.round > self.config.rounds:
                 return
             kept = Kept.of_ticket(subject, ticket)
+            targets = mask_targets(subject, ticket) if result.round == 0 else targets
             done = result.round + 1
             yield result, ticket
         for round in range(done, self.config.rounds + 1):
             clock = Clock()
             if round > 0:
-                kept = prune_once(subject, kept, round, on_epoch)
+                kept = prune_once(subject, kept, targets, round, on_epoch)
             result, ticket = train_ticket(subject, kept, round, "ugs", on_epoch, clock)
+            targets = mask_targets(subject, ticket) if round == 0 else targets
             if journal is not None:
                 journal.add(result, ticket)
             yield result, ticket
 
 
-def prune_once(subject: Subject, kept: Kept, round: int, on_epoch: OnEpoch | None) -> Kept:
+def prune_once(
+    subject: Subject, kept: Kept, targets: Split, round: int, on_epoch: OnEpoch | None
+) -> Kept:
     """Train masks on what is kept, and remove the share of this round."""
     epochs = subject.config.mask_epochs
     with seeded(subject.stage_seed(round, "mask")):
-        stage = MaskStage(subject, kept)
+        stage = MaskStage(subject, kept, targets)
         report = reporter(on_epoch, round, "mask", epochs, kept)
         fit(stage, subject.data, epochs, report, require_finite=not subject.config.reference)
     return kept.narrow(*_select(subject, stage, round))

@@ -22,6 +22,7 @@ def test_published_settings():
         ({"pairs": "both"}, "pairs"),
         ({"learning_rate": 0.1}, "learning_rate"),
         ({"reference": True, "pairs": "undirected"}, "pairs must be 'directed'"),
+        ({"reference": True, "mask_targets": "predicted"}, "mask_targets 'train'"),
         ({"reference": True, "mask_lr": 0.1}, "mask_lr"),
     ],
 )

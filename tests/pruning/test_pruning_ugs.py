@@ -11,7 +11,9 @@ from sparsegnn.pruning import UGS, keep_count, random_ticket
 from sparsegnn.pruning.kept import Kept
 from sparsegnn.pruning.stage import MaskStage
 from sparsegnn.pruning.subject import Subject
+from sparsegnn.pruning.targets import mask_targets
 from sparsegnn.sparse_matrix import SparseMatrix
+from sparsegnn.training import Split
 
 KEYS = ("convs.0.lin.weight", "convs.1.lin.weight")
 
@@ -21,9 +23,9 @@ def run(task=None, model_fn=None, seed=0, **settings):
     return list(UGS(config).rounds(model_fn or small_model(), task or small_task(), seed))
 
 
-def masks_of(ticket):
+def masks_of(ticket, task):
     weights = {key: mask.to_bool() for key, mask in ticket.weight_masks.items()}
-    return ticket.edge_mask.to_bool(), weights
+    return ticket.edge_mask_for(task.graph).to_bool(), weights
 
 
 def assert_same(first, second):
@@ -36,11 +38,11 @@ def test_counts_are_exact_and_masks_are_nested(pairs):
     rounds = run(task, pairs=pairs, graph_rate=0.15)
     pair_id, num_pairs = task.graph.pairs()
     total = num_pairs if pairs == "undirected" else task.graph.num_edges
-    before_edges, before_weights = masks_of(rounds[0][1])
+    before_edges, before_weights = masks_of(rounds[0][1], task)
     assert before_edges.all()
     assert all(mask.all() for mask in before_weights.values())
     for index, (result, ticket) in enumerate(rounds):
-        edges, weights = masks_of(ticket)
+        edges, weights = masks_of(ticket, task)
         kept = pair_id[edges].unique().numel() if pairs == "undirected" else int(edges.sum())
         assert kept == keep_count(total, 0.15, index)
         entries = sum(mask.numel() for mask in weights.values())
@@ -55,7 +57,7 @@ def test_counts_are_exact_and_masks_are_nested(pairs):
 
 def test_pairs_go_together_and_stored_self_loops_stay():
     task = small_task(self_loops=7)
-    kept = run(task, graph_rate=0.4)[-1][1].edge_mask.to_bool()
+    kept = run(task, graph_rate=0.4)[-1][1].edge_mask_for(task.graph).to_bool()
     source, target = task.graph.edge_index
     assert kept[source == target].all()
     arcs = set(zip(source[kept].tolist(), target[kept].tolist(), strict=True))
@@ -73,9 +75,9 @@ def test_every_round_rewinds_to_the_same_start():
             assert (ticket.state[key][~mask.to_bool()] == 0).all()
     subject = Subject.prepare(small_model(), small_task(), quick_config(), 0)
     kept = Kept.of_ticket(subject, rounds[-1][1])
-    stage = MaskStage(subject, kept)
+    stage = MaskStage(subject, kept, Split.of(subject.data, "train"))
     stage.step()
-    stage = MaskStage(subject, kept)
+    stage = MaskStage(subject, kept, Split.of(subject.data, "train"))
     for slot, value in zip(kept.slots, stage._values, strict=True):
         assert torch.equal(value, slot.gather(start[slot.name]))
 
@@ -118,6 +120,21 @@ def test_rounds_do_not_depend_on_how_many_are_asked_for():
     assert_same(dataclasses.replace(short, config=long.config), long)
 
 
+def test_predicted_targets_are_the_dense_models_and_read_training_labels_only():
+    task = small_task()
+    _, dense = run(task, rounds=1)[0]
+    hidden = task.with_(y=torch.where(task.train_mask, task.y, 0))
+    subject = Subject.prepare(small_model(), hidden, quick_config(), 0)
+    targets = mask_targets(subject, dense)
+    model = dense.apply(small_model()()).eval()
+    expected = model(task.x, task.graph).argmax(dim=1)
+    expected[task.train_mask] = task.y[task.train_mask]
+    assert torch.equal(targets.rows, torch.arange(60))
+    assert torch.equal(targets.labels, expected)
+    published = Subject.prepare(small_model(), task, quick_config(mask_targets="train"), 0)
+    assert torch.equal(mask_targets(published, dense).rows, task.train_mask.nonzero().squeeze(1))
+
+
 def test_search_returns_the_last_ticket():
     ticket = UGS(quick_config(rounds=2)).search(small_model(), small_task(), seed=4)
     assert ticket.round == 2
@@ -130,7 +147,7 @@ def test_a_thousand_mask_epochs_at_a_high_rate_stay_finite(lr):
     events = []
     config = quick_config(rounds=1, mask_epochs=1000, lr=lr, train_epochs=2)
     subject = Subject.prepare(small_model(), small_task(), config, 0)
-    stage = MaskStage(subject, Kept.everything(subject))
+    stage = MaskStage(subject, Kept.everything(subject), Split.of(subject.data, "train"))
     for _ in range(config.mask_epochs):
         events.append(stage.step())
     assert torch.isfinite(torch.tensor(events)).all()
@@ -198,7 +215,7 @@ def test_random_ticket_has_the_same_counts_per_layer_and_the_same_start():
     task = small_task(self_loops=5)
     result, ticket = random_ticket(small_model(), task, quick_config(), seed=3, round=2)
     searched, ugs = run(task, seed=3)[2]
-    edges, weights = masks_of(ticket)
+    edges, weights = masks_of(ticket, task)
     assert result.graph_sparsity == searched.graph_sparsity
     for key in KEYS:
         assert int(weights[key].sum()) == keep_count(weights[key].numel(), 0.2, 2)

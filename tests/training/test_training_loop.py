@@ -67,7 +67,7 @@ def test_train_step_is_one_plain_step():
     step = train_step(
         model(Data.x), Split.of(Data, "train"), optimizer, lambda: order.append(model.weight.grad)
     )
-    assert step == pytest.approx(float(loss))
+    assert step == pytest.approx(loss.item())
     assert order[0] is not None
     torch.testing.assert_close(model.weight, twin.weight)
 
