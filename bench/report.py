@@ -100,7 +100,7 @@ def _cell_table(cases: list[CaseRecord]) -> Table:
         by_peer = {ratio.peer: ratio for ratio in case.ratios}
         for position, (name, timing) in enumerate(case.timings.items()):
             table.add_row(
-                f"{case.name} ({case.threads} thr)" if position == 0 else "",
+                _heading(case) if position == 0 else "",
                 name,
                 f"{1e3 * timing.wall.median:.2f}",
                 f"{1e3 * timing.cpu.median:.2f}",
@@ -108,6 +108,12 @@ def _cell_table(cases: list[CaseRecord]) -> Table:
                 end_section=position == len(case.timings) - 1,
             )
     return table
+
+
+def _heading(case: CaseRecord) -> str:
+    """Case, named input, threads."""
+    names = [value for value in case.params.values() if isinstance(value, str)]
+    return f"{case.name} ({', '.join([*names, f'{case.threads} thr'])})"
 
 
 def _ratio_cells(ratio: Ratio | None) -> tuple[str, str]:

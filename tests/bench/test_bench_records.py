@@ -20,7 +20,7 @@ def _case(name: str = "case", peers: dict[str, float] | None = None) -> CaseReco
     ]
     return CaseRecord(
         name=name,
-        params={"n": 1},
+        params={"graph": "generated", "n": 1},
         threads=1,
         subject="sparsegnn",
         timings=timings,
@@ -126,3 +126,4 @@ def test_the_report_shows_bars_losses_and_failures(capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     assert "missed" in printed and "Lost comparisons" in printed and "not run" in printed
     assert "failed: sddmm: ValueError: broken" in printed
+    assert "spmm/width=128 (generated, 1 thr)" in printed
