@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
@@ -45,7 +46,7 @@ def run_tool(program: str, tool: str, timeout_s: float) -> dict[str, str]:
 
 
 def run_all(timeout_s: float) -> list[dict[str, str]]:
-    """Every tool, the time split among them; empty where compute-sanitizer is not installed."""
+    """Every tool, each with its share of the time left; empty without compute-sanitizer."""
     program = shutil.which("compute-sanitizer")
     if program is None:
         fallback = Path("/usr/local/cuda/bin/compute-sanitizer")
@@ -53,9 +54,11 @@ def run_all(timeout_s: float) -> list[dict[str, str]]:
             print("compute-sanitizer is not installed: skipped")
             return []
         program = str(fallback)
-    results = []
+    results: list[dict[str, str]] = []
+    deadline = time.monotonic() + timeout_s
     for tool in TOOLS:
-        result = run_tool(program, tool, timeout_s / len(TOOLS))
+        share = (deadline - time.monotonic()) / (len(TOOLS) - len(results))
+        result = run_tool(program, tool, share)
         print(f"  {tool}: {result['verdict']}", flush=True)
         results.append(result)
     return results

@@ -1,5 +1,6 @@
 // The emulated SpMM against its definition in fp64 and against the CPU kernel.
 #include <string>
+#include <vector>
 
 #include "check.h"
 #include "spmm_case.h"
@@ -68,6 +69,49 @@ SGNN_TEST(spmm_widths) {
       compare<T, Index>(graph, width, kModes[sizeof(T) == 8 ? 1 : 5]);
     });
     for (const SpmmMode& mode : kModes) compare<float, int32_t>(graph, width, mode);
+  }
+}
+
+SpmmMode draw_mode(Random& random) {
+  const auto coin = [&] { return random.below(2) == 1; };
+  SpmmMode mode = {.name = "random"};
+  mode.weight = coin();
+  mode.mask = coin();
+  mode.bits = coin();
+  mode.row_scale = coin();
+  mode.col_scale = coin();
+  mode.edge_id = coin();
+  mode.mean = coin();
+  mode.bias = coin();
+  mode.relu = coin();
+  mode.poison = mode.bits && coin();
+  mode.pad = static_cast<int>(random.below(2) * random.below(9));
+  mode.offset = static_cast<int>(random.below(2) * random.below(4));
+  return mode;
+}
+
+// Shapes and modes that nobody thought of; a failure names its seed.
+SGNN_TEST(spmm_random_problems) {
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    Random random(seed);
+    std::vector<int64_t> degrees(static_cast<size_t>(random.below(12)));
+    for (int64_t& degree : degrees) degree = random.below(2) * random.below(80);
+    const Graph graph = draw("seed " + std::to_string(seed), 1 + random.below(30), degrees, seed);
+    const int64_t width = 1 + random.below(random.below(4) == 0 ? 600 : 80);
+    const SpmmMode mode = draw_mode(random);
+    switch (seed % 4) {
+      case 0:
+        compare<float, int32_t>(graph, width, mode);
+        break;
+      case 1:
+        compare<double, int64_t>(graph, width, mode);
+        break;
+      case 2:
+        compare<Half, int32_t>(graph, width, mode);
+        break;
+      default:
+        compare<BFloat16, int64_t>(graph, width, mode);
+    }
   }
 }
 
