@@ -19,6 +19,7 @@ from sparsegnn.pruning.kept import Kept
 from sparsegnn.pruning.stage import TicketStage
 from sparsegnn.pruning.subject import Subject
 from sparsegnn.tickets.report import Report
+from sparsegnn.training import Split
 
 EAGER = "PyG eager"
 COMPOSITE = "torch.sparse composite"
@@ -145,7 +146,8 @@ def _params(setting: Setting, ticket: sg.Ticket, kind: str) -> dict[str, str | i
 
 def _stage(setting: Setting, ticket: sg.Ticket) -> TicketStage:
     subject = Subject.prepare(setting.model, setting.data, setting.config, seed=0)
-    return TicketStage(subject, Kept.of_ticket(subject, ticket))
+    targets = Split.of(setting.data, "train")
+    return TicketStage(subject, Kept.of_ticket(subject, ticket), targets)
 
 
 def _plan(report: Report) -> str:
