@@ -50,16 +50,21 @@ class SpmmRows {
   }
 
  private:
-  // Factor applied to a finished row sum.
+  int64_t count_kept(int64_t begin, int64_t end) const {
+    if (kValues != EdgeValues::kGeneral || p_.bits == nullptr) return end - begin;
+    int64_t kept = 0;
+    for (int64_t e = begin; e < end; ++e) kept += test_bit(p_.bits, csr_.value_index(e)) ? 1 : 0;
+    return kept;
+  }
+
+  // Factor applied to a finished row sum. A row without kept edges is zero even where its scale is
+  // infinite, as D^-1/2 of an isolated node is.
   A row_factor(int64_t row, int64_t begin, int64_t end) const {
-    A factor = p_.row_scale != nullptr ? p_.row_scale[row] : A(1);
-    if (!args_.mean) return factor;
-    int64_t kept = end - begin;
-    if (kValues == EdgeValues::kGeneral && p_.bits != nullptr) {
-      kept = 0;
-      for (int64_t e = begin; e < end; ++e) kept += test_bit(p_.bits, csr_.value_index(e)) ? 1 : 0;
-    }
-    return kept > 0 ? factor / static_cast<A>(kept) : factor;
+    if (!args_.mean && p_.row_scale == nullptr) return A(1);
+    const int64_t kept = count_kept(begin, end);
+    if (kept == 0) return A(0);
+    const A scale = p_.row_scale != nullptr ? p_.row_scale[row] : A(1);
+    return args_.mean ? scale / static_cast<A>(kept) : scale;
   }
 
   void run_row(int64_t row, int64_t first, int64_t last) const {

@@ -137,3 +137,11 @@ def test_half_precision_accumulates_in_float32(isa: int) -> None:
     g = sg.Graph.from_edge_index(torch.stack([source, source]), 1)
     for dtype in (torch.float16, torch.bfloat16):
         assert sg.ops.spmm(g, torch.ones(1, 17, dtype=dtype)).eq(4096).all()
+
+
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+def test_infinite_scale_of_a_row_without_kept_edges_is_zero(isa: int, reduce: str) -> None:
+    g = sg.Graph.from_edge_index(torch.tensor([[0, 1], [0, 1]]), 3)
+    keep, scale = torch.tensor([True, False]), torch.tensor([1.0, torch.inf, torch.inf])
+    y = sg.ops.spmm(g, torch.ones(3, 20), edge_mask=keep, row_scale=scale, reduce=reduce)  # type: ignore[arg-type]
+    assert torch.equal(y, torch.tensor([[1.0], [0.0], [0.0]]).expand(3, 20))
