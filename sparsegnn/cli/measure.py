@@ -56,7 +56,7 @@ def measure_programs(
     Returns:
         Their rows, the ticket's last, and whether the machine was busy with other things.
     """
-    on_progress("compiling the ticket")
+    on_progress("counting operations")
     report = ticket.compile(_gcn(search), search.data).report()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")

@@ -13,6 +13,9 @@ from sparsegnn.tickets import Sparsity
 from sparsegnn.tickets.sparsity import Count
 
 
+_SLOWER = "▼"
+
+
 def accuracy_table(dense: RoundSummary, ticket: RoundSummary) -> Table:
     """Accuracy of the dense model, the ticket, and a random ticket of the same sparsity."""
     several = dense.test.n > 1
@@ -63,7 +66,7 @@ def work_table(rows: Sequence[CostRow]) -> Table:
     table.caption = (
         "papers: dense features, graph first, no self loops\n"
         "dense x: the executed order, with dense features\n"
-        "executed: the executed order, with features as the program holds them\n"
+        "executed: the executed order, with features as they are held\n"
         "bytes: weights and graph"
     )
     return table
@@ -85,7 +88,7 @@ def time_table(rows: Sequence[CostRow], where: str, busy: bool = False) -> Table
             "" if row is ticket else _ratio(speedup(row.step, ticket.step)),
         )
     notes = [f"{row.name}: {row.note}" for row in rows if row.note]
-    meaning = "median (quartiles); ratio: how many times faster the ticket is"
+    meaning = f"median (quartiles); ratio: to the ticket's time, {_SLOWER} the ticket is slower"
     if busy:
         notes.append("other processes held the cores meanwhile: measure again")
     table.caption = "\n".join([meaning, *notes])
@@ -122,7 +125,13 @@ def _bytes(count: int) -> str:
 def _ms(value: Milliseconds | None) -> str:
     if value is None:
         return "not measured"
-    return f"{value.median:.3g} ({value.lower_quartile:.3g}-{value.upper_quartile:.3g})"
+    low, high = _three_digits(value.lower_quartile), _three_digits(value.upper_quartile)
+    return f"{_three_digits(value.median)} ({low}-{high})"
+
+
+def _three_digits(value: float) -> str:
+    decimals = next((places for places in range(3) if value >= 10 ** (2 - places)), 3)
+    return f"{value:,.{decimals}f}"
 
 
 def _ratio(ratio: float | None) -> str:
@@ -130,4 +139,4 @@ def _ratio(ratio: float | None) -> str:
         return "-"
     if ratio >= 1.0:
         return f"[green]{ratio:.1f}x[/green]"
-    return f"[red]{ratio:.2f}x slower[/red]"
+    return f"[red]{ratio:.2f}x {_SLOWER}[/red]"

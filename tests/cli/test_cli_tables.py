@@ -58,7 +58,8 @@ def test_sparsity_on_every_base() -> None:
 def test_losing_cases_are_shown_as_such() -> None:
     shown = text(time_table([ROW, TICKET], "here"))
     assert "40.0x" in shown
-    assert "0.50x slower" in shown
+    assert "0.50x ▼" in shown
+    assert "▼ the ticket is slower" in shown
 
 
 def test_program_that_was_not_timed() -> None:
@@ -72,10 +73,21 @@ def test_note_is_printed() -> None:
 
 
 def test_tables_fit_eighty_columns() -> None:
-    for table in (time_table([ROW, TICKET], "here"), work_table([ROW, TICKET])):
+    slow = Milliseconds(1160.4, 1120.0, 1190.0)
+    rows = [replace(ROW, name="torch composite", forward=slow, step=slow), TICKET]
+    for table in (time_table(rows, "here"), work_table(rows)):
         shown = text(table)
         assert "…" not in shown
         assert max(len(line) for line in shown.splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1160.4, "1,160"), (100.0, "100"), (41.26, "41.3"), (9.876, "9.88"), (0.9126, "0.913")],
+)
+def test_three_digits(value: float, shown: str) -> None:
+    row = replace(ROW, forward=Milliseconds(value, value, value))
+    assert f" {shown} ({shown}-{shown})" in text(time_table([row, TICKET], "here"))
 
 
 def test_speedup() -> None:
