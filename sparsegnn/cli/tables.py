@@ -12,7 +12,6 @@ from sparsegnn.cli.stats import RoundSummary, Stat
 from sparsegnn.tickets import Sparsity
 from sparsegnn.tickets.sparsity import Count
 
-
 _SLOWER = "▼"
 
 
@@ -88,7 +87,7 @@ def time_table(rows: Sequence[CostRow], where: str, busy: bool = False) -> Table
             "" if row is ticket else _ratio(speedup(row.step, ticket.step)),
         )
     notes = [f"{row.name}: {row.note}" for row in rows if row.note]
-    meaning = f"median (quartiles); ratio: to the ticket's time, {_SLOWER} the ticket is slower"
+    meaning = f"median (quartiles); ratio to the ticket, {_SLOWER} where it is slower"
     if busy:
         notes.append("other processes held the cores meanwhile: measure again")
     table.caption = "\n".join([meaning, *notes])
@@ -96,8 +95,15 @@ def time_table(rows: Sequence[CostRow], where: str, busy: bool = False) -> Table
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.caption_justify = "left"
+    table = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
     first, *rest = columns
     table.add_column(first, no_wrap=True)
     for name in rest:
@@ -138,5 +144,5 @@ def _ratio(ratio: float | None) -> str:
     if ratio is None:
         return "-"
     if ratio >= 1.0:
-        return f"[green]{ratio:.1f}x[/green]"
+        return f"[green]{ratio:,.{0 if ratio >= 100 else 1}f}x[/green]"
     return f"[red]{ratio:.2f}x {_SLOWER}[/red]"

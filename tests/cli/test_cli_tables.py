@@ -59,7 +59,7 @@ def test_losing_cases_are_shown_as_such() -> None:
     shown = text(time_table([ROW, TICKET], "here"))
     assert "40.0x" in shown
     assert "0.50x ▼" in shown
-    assert "▼ the ticket is slower" in shown
+    assert "▼ where it is slower" in shown
 
 
 def test_program_that_was_not_timed() -> None:
