@@ -11,7 +11,7 @@ export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 .PHONY: demo install test lint format bench gpu abi clean
 
 demo: install
-	$(BIN)/sparsegnn prune --config bench/demo.toml --out $(SPARSEGNN_OUT)/demo
+	$(BIN)/sparsegnn prune --config bench/demo.toml --out $(SPARSEGNN_OUT)/demo --overwrite
 
 install: $(STAMP)
 

@@ -12,7 +12,7 @@ SGNN_INLINE void project_tile(const T* h, int64_t h_stride, const T* w, int64_t 
                               int64_t width, bool accumulate, acc_t<T>* z, int64_t z_stride) {
   using A = acc_t<T>;
   constexpr int64_t lanes = kLanes<A>;
-  vec_t<A> sum[kRows][kOutputs] = {};
+  vec_t<A> sum[kRows][4] = {};  // outputs past kOutputs stay zero
   int64_t f = 0;
   for (; f + lanes <= width; f += lanes) {
     vec_t<A> left[kRows];
@@ -29,15 +29,15 @@ SGNN_INLINE void project_tile(const T* h, int64_t h_stride, const T* w, int64_t 
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int o = 0; o < kOutputs; ++o) {
-      if (tail > 0) {
-        sum[r][o] += load_partial<T>(h + r * h_stride + f, tail) *
-                     load_partial<T>(w + o * w_stride + f, tail);
-      }
-      const A value = horizontal_sum<A>(sum[r][o]);
-      A& target = z[r * z_stride + o];
-      target = accumulate ? target + value : value;
+    for (int o = 0; o < kOutputs && tail > 0; ++o) {
+      sum[r][o] +=
+          load_partial<T>(h + r * h_stride + f, tail) * load_partial<T>(w + o * w_stride + f, tail);
     }
+    A dots[4];
+    horizontal_sum4<A>(sum[r], dots);
+    A* target = z + r * z_stride;
+#pragma GCC unroll 4
+    for (int o = 0; o < kOutputs; ++o) target[o] = accumulate ? target[o] + dots[o] : dots[o];
   }
 }
 
@@ -49,14 +49,14 @@ SGNN_INLINE void project_row_tile(const T* h, int64_t h_stride, const T* w, int6
     project_tile<kRows, 4>(h, h_stride, w + o * w_stride, w_stride, width, accumulate, z + o,
                            outputs);
   }
-  if (o + 2 <= outputs) {
-    project_tile<kRows, 2>(h, h_stride, w + o * w_stride, w_stride, width, accumulate, z + o,
-                           outputs);
-    o += 2;
-  }
-  if (o < outputs) {
-    project_tile<kRows, 1>(h, h_stride, w + o * w_stride, w_stride, width, accumulate, z + o,
-                           outputs);
+  const T* rest = w + o * w_stride;
+  switch (outputs - o) {
+    case 3:
+      return project_tile<kRows, 3>(h, h_stride, rest, w_stride, width, accumulate, z + o, outputs);
+    case 2:
+      return project_tile<kRows, 2>(h, h_stride, rest, w_stride, width, accumulate, z + o, outputs);
+    case 1:
+      return project_tile<kRows, 1>(h, h_stride, rest, w_stride, width, accumulate, z + o, outputs);
   }
 }
 

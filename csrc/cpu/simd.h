@@ -147,6 +147,37 @@ SGNN_INLINE A horizontal_sum(vec_t<A> v) {
   return lanes[0];
 }
 
+// The sums of four vectors.
+template <typename A>
+SGNN_INLINE void horizontal_sum4(const vec_t<A>* v, A* out) {
+  for (int i = 0; i < 4; ++i) out[i] = horizontal_sum<A>(v[i]);
+}
+
+#if defined(__AVX512F__)
+template <>
+SGNN_INLINE void horizontal_sum4<float>(const vec_t<float>* v, float* out) {
+  const __m512 a = reinterpret_cast<__m512>(v[0]), b = reinterpret_cast<__m512>(v[1]);
+  const __m512 c = reinterpret_cast<__m512>(v[2]), d = reinterpret_cast<__m512>(v[3]);
+  // Within every 128 bits: first a and b, c and d interleaved, then all four.
+  const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  const __m512 abcd =
+      _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+  const __m512 half = _mm512_add_ps(abcd, _mm512_shuffle_f32x4(abcd, abcd, 0x4e));
+  const __m512 sum = _mm512_add_ps(half, _mm512_shuffle_f32x4(half, half, 0xb1));
+  _mm_storeu_ps(out, _mm512_castps512_ps128(sum));
+}
+#elif defined(__AVX2__)
+template <>
+SGNN_INLINE void horizontal_sum4<float>(const vec_t<float>* v, float* out) {
+  const __m256 a = reinterpret_cast<__m256>(v[0]), b = reinterpret_cast<__m256>(v[1]);
+  const __m256 c = reinterpret_cast<__m256>(v[2]), d = reinterpret_cast<__m256>(v[3]);
+  const __m256 abcd = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+  const __m128 sum = _mm_add_ps(_mm256_castps256_ps128(abcd), _mm256_extractf128_ps(abcd, 1));
+  _mm_storeu_ps(out, sum);
+}
+#endif
+
 // max(v, 0) that lets NaN through, as torch.relu does.
 template <typename V>
 SGNN_INLINE V relu_vec(V v) {
