@@ -9,7 +9,7 @@
 
 namespace sgnn::cpu {
 
-// z [rows, outputs] (+)= h [rows, width] w [outputs, width]^T; z is contiguous and holds acc_t<T>.
+// z [rows, outputs] = h [rows, width] w [outputs, width]^T; z is contiguous and holds acc_t<T>.
 struct ProjectArgs {
   DType dtype;
   const void* h;
@@ -19,7 +19,6 @@ struct ProjectArgs {
   int64_t rows;
   int64_t width;
   int64_t outputs;
-  bool accumulate;
   void* z;
 };
 
