@@ -51,6 +51,8 @@ class WeightSlots:
 
     def narrow(self, keep: Tensor) -> WeightSlots:
         """The slots left when only ``keep`` (bool ``[K]``) of the survivors stay."""
+        if bool(keep.all()):
+            return self
         kept = keep.nonzero().squeeze(1)
         index = kept if self.index is None else self.index.index_select(0, kept)
         return WeightSlots(self.name, self.shape, index)

@@ -59,6 +59,18 @@ def small_model(dropout: float = 0.5, hidden: int = 8) -> Callable[[], nn.Module
     return lambda: GCN(4 * CLASSES, hidden, 2, CLASSES, dropout=dropout, bias=False)
 
 
+class Normed(nn.Module):
+    """A GCN with biases, parameters that are not masked, and buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.gcn = GCN(4 * CLASSES, 8, 2, CLASSES, dropout=0.2)
+        self.norm = nn.BatchNorm1d(CLASSES)
+
+    def forward(self, x, graph, edge_weight=None):
+        return self.norm(self.gcn(x, graph, edge_weight))
+
+
 def quick_config(**overrides: object) -> UGSConfig:
     settings: dict[str, object] = {"rounds": 3, "mask_epochs": 4, "train_epochs": 4, "lr": 0.02}
     return UGSConfig(**{**settings, **overrides})

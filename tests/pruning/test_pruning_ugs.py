@@ -2,11 +2,10 @@ import dataclasses
 
 import pytest
 import torch
-from small_task import CLASSES, quick_config, small_model, small_task
+from small_task import Normed, quick_config, small_model, small_task
 from torch import nn
 
 from sparsegnn.graph import Graph
-from sparsegnn.nn import GCN
 from sparsegnn.pruning import UGS, keep_count, random_ticket
 from sparsegnn.pruning.kept import Kept
 from sparsegnn.pruning.stage import MaskStage
@@ -73,13 +72,6 @@ def test_every_round_rewinds_to_the_same_start():
         assert all(torch.equal(ticket.init_state[key], start[key]) for key in KEYS)
         for key, mask in ticket.weight_masks.items():
             assert (ticket.state[key][~mask.to_bool()] == 0).all()
-    subject = Subject.prepare(small_model(), small_task(), quick_config(), 0)
-    kept = Kept.of_ticket(subject, rounds[-1][1])
-    stage = MaskStage(subject, kept, Split.of(subject.data, "train"))
-    stage.step()
-    stage = MaskStage(subject, kept, Split.of(subject.data, "train"))
-    for slot, value in zip(kept.slots, stage._values, strict=True):
-        assert torch.equal(value, slot.gather(start[slot.name]))
 
 
 def test_a_ticket_reports_the_accuracy_it_has():
@@ -154,7 +146,9 @@ def test_a_thousand_mask_epochs_at_a_high_rate_stay_finite(lr):
     assert torch.isfinite(stage.predict()).all()
     stage.snapshot()
     edges, weights = stage.best_scores
-    assert all(torch.isfinite(score).all() and (score >= 0).all() for score in (edges, *weights))
+    assert all(torch.isfinite(score).all() for score in (edges, *weights))
+    assert all((score >= 0).all() for score in (stage._edge_scores, *stage._weight_scores))
+    assert any((score == 0).any() for score in (stage._edge_scores, *stage._weight_scores))
 
 
 def test_events_cover_every_epoch_in_order():
@@ -184,15 +178,6 @@ def test_a_graph_without_edges_prunes_weights():
 
 
 def test_models_with_biases_and_buffers_keep_them():
-    class Normed(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.gcn = GCN(4 * CLASSES, 8, 2, CLASSES, dropout=0.2)
-            self.norm = nn.BatchNorm1d(CLASSES)
-
-        def forward(self, x, graph, edge_weight=None):
-            return self.norm(self.gcn(x, graph, edge_weight))
-
     rounds = run(model_fn=Normed)
     for _, ticket in rounds:
         assert set(ticket.weight_masks) == {f"gcn.{key}" for key in KEYS}
