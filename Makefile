@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml setup.py CMakeLists.txt $(NATIVE)
 	touch $@
 
 test: install
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .

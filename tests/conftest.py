@@ -1,9 +1,16 @@
-"""Shared fixtures: every test starts from the same seed and restores torch's thread count."""
+"""Shared fixtures: every test starts from the same seed and restores torch's thread count.
+
+How long an example takes never decides whether a test passes: machines differ and are shared.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
