@@ -4,6 +4,7 @@
 
 #include "cuda_stream.h"
 #include "graph_args.h"
+#include "huge_pages.h"
 #include "parallel.h"
 
 namespace sgnn::binding {
@@ -46,6 +47,7 @@ LinearCall prepare(const Tensor& rowptr, const Tensor& col, const OptionalTensor
 Tensor linear_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor,
                      OptionalTensor, Tensor x, Tensor values, OptionalTensor bias) {
   const LinearCall call = prepare(rowptr, col, edge_id, t_rowptr, x, values, bias);
+  advise_huge_pages(call.y);
   const CsrArg& csr = call.args.csr;
   const int64_t work = csr.nnz + csr.num_rows + csr.num_cols;
   for_each_block(call.args.num_samples, kSampleBlock, work,

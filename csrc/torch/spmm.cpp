@@ -4,6 +4,7 @@
 
 #include "cuda_stream.h"
 #include "graph_args.h"
+#include "huge_pages.h"
 #include "parallel.h"
 
 namespace sgnn::binding {
@@ -52,6 +53,7 @@ Tensor spmm_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_r
                    OptionalTensor bias, bool mean, bool relu) {
   const SpmmCall call = prepare(rowptr, col, edge_id, t_rowptr, x, weight, mask, bits, row_scale,
                                 col_scale, bias, mean, relu);
+  advise_huge_pages(call.y);
   const int64_t width = call.args.width;
   const int64_t slice = spmm_cpu_slice(call.args);
   for (int64_t first = 0; first < width; first += slice) {

@@ -145,3 +145,15 @@ def test_infinite_scale_of_a_row_without_kept_edges_is_zero(isa: int, reduce: st
     keep, scale = torch.tensor([True, False]), torch.tensor([1.0, torch.inf, torch.inf])
     y = sg.ops.spmm(g, torch.ones(3, 20), edge_mask=keep, row_scale=scale, reduce=reduce)  # type: ignore[arg-type]
     assert torch.equal(y, torch.tensor([[1.0], [0.0], [0.0]]).expand(3, 20))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nodes,width", [(60_000, 130), (120_000, 96)])
+def test_features_larger_than_the_last_level_cache(nodes: int, width: int) -> None:
+    """Wide enough that the columns are cut for the last-level cache, into huge pages."""
+    g = sg.testing.power_law_graph(nodes, 5 * nodes)
+    x, w = torch.randn(nodes, width), torch.rand(5 * nodes)
+    y = sg.ops.spmm(g, x, w)
+    for first in range(0, width, 24):
+        part = x[:, first : first + 24].contiguous()
+        torch.testing.assert_close(y[:, first : first + 24], sg.ops.spmm(g, part, w))
