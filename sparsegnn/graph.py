@@ -43,6 +43,9 @@ class Graph:
     order, whatever the storage order is. Parallel edges are kept and counted separately. Indices
     are checked once, here; the kernels trust them.
 
+    What a graph caches is made of ordinary tensors also under `torch.inference_mode`, so a graph
+    that was used for inference first can be trained on.
+
     Attributes:
         csr: The six index tensors (int32, or int64 when a count passes 2^31 - 1).
         num_dst: Number of targets, M.
@@ -171,7 +174,8 @@ class Graph:
         """int64 `[2, E]` sources and targets in the edges' own order."""
         cached = self._cache.get("edge_index")
         if cached is None:
-            cached = self._cache["edge_index"] = self._make_edge_index()
+            with torch.inference_mode(False):
+                cached = self._cache["edge_index"] = self._make_edge_index()
         result: Tensor = cached
         return result
 
@@ -208,7 +212,8 @@ class Graph:
         if cached is None:
             source, target = self.edge_index.cpu().numpy()
             pair_id, count = _host.pair_edges(target, source, self.num_nodes)
-            cached = (torch.from_numpy(pair_id).to(self.device), int(count))
+            with torch.inference_mode(False):
+                cached = (torch.from_numpy(pair_id).to(self.device), int(count))
             self._cache["pairs"] = cached
         pair, total = cached
         return pair, total
@@ -272,7 +277,8 @@ class Graph:
             return self
         cached = self._cache.get("storage_order")
         if cached is None:
-            cached = self._cache["storage_order"] = Graph(self._storage_order_tensors())
+            with torch.inference_mode(False):
+                cached = self._cache["storage_order"] = Graph(self._storage_order_tensors())
         result: Graph = cached
         return result
 
@@ -294,7 +300,8 @@ class Graph:
         """The graph on another device; itself when it is there already."""
         if torch.device(device) == self.device:
             return self
-        moved = [None if t is None else t.to(device) for t in self.csr]
+        with torch.inference_mode(False):
+            moved = [None if t is None else t.to(device) for t in self.csr]
         return Graph(CsrTensors(*moved))  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
@@ -332,8 +339,8 @@ def _build(
     def tensor(values: np.ndarray[Any, Any]) -> Tensor:
         return torch.from_numpy(values.astype(dtype))
 
-    return Graph(
-        CsrTensors(
+    with torch.inference_mode(False):
+        csr = CsrTensors(
             tensor(rowptr),
             tensor(source[order]),
             None if identity else tensor(order),
@@ -341,4 +348,4 @@ def _build(
             tensor(target[t_order]),
             None if t_identity else tensor(t_order),
         )
-    )
+    return Graph(csr)

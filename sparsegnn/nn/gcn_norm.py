@@ -51,10 +51,10 @@ def _unweighted_norm(
     key = ("gcn_norm", add_self_loops, dtype)
     cached = graph._cache.get(key)
     if cached is None:
-        ones = torch.ones(graph.num_edges, dtype=dtype, device=graph.device)
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():
+            ones = torch.ones(graph.num_edges, dtype=dtype, device=graph.device)
             looped, norm = gcn_norm(graph, ones, add_self_loops=add_self_loops)
-        cached = (looped.in_storage_order(), norm[looped.canonical_order()])
+            cached = (looped.in_storage_order(), norm[looped.canonical_order()])
         graph._cache[key] = cached
     looped, norm = cached
     return looped, norm

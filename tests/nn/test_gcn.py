@@ -126,3 +126,27 @@ def test_bad_arguments() -> None:
         sg.nn.GCN(4, 4, 0, 2)
     with pytest.raises(ValueError, match="dropout"):
         sg.nn.GCN(4, 4, 2, 2, dropout=1.0)
+
+
+def test_training_after_inference_mode() -> None:
+    """Whatever inference mode left in the caches of a graph can be saved for a backward pass."""
+    edge_index = edges_without_repeated_loops(5)
+    x = torch.randn(30, 8)
+    with torch.inference_mode():
+        g = sg.Graph.from_edge_index(edge_index, 30)
+        conv = sg.nn.GCNConv(8, 3).requires_grad_(False)
+        expected = conv(x, g)
+        derived = (g.in_storage_order(), g.with_self_loops(), g.transpose(), g.pairs()[0])
+        assert not derived[-1].is_inference()
+        assert not g.edge_index.is_inference()
+    trained = sg.nn.GCNConv(8, 3)
+    trained.load_state_dict(conv.state_dict())
+    y = trained(x, g)
+    torch.testing.assert_close(y, expected.clone())
+    y.sum().backward()
+    weight = torch.rand(g.num_edges, requires_grad=True)
+    trained(x, g, weight).sum().backward()
+    assert weight.grad is not None
+    for graph in derived[:3]:
+        value = torch.rand(graph.num_edges, requires_grad=True)
+        sg.ops.spmm(graph, x, value).sum().backward()
