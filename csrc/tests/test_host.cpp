@@ -9,10 +9,43 @@
 #include "sgnn/bitmask.h"
 #include "sgnn/ordered_key.h"
 #include "sgnn/partition.h"
+#include "sgnn/random.h"
 #include "values.h"
 
 namespace test {
 namespace {
+
+SGNN_TEST(philox_gives_the_published_words) {
+  // The known answers that come with the paper's reference implementation.
+  struct Known {
+    uint64_t seed, low, high;
+    uint32_t word[4];
+  };
+  const Known known[] = {
+      {0, 0, 0, {0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u}},
+      {~0ull, ~0ull, ~0ull, {0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu}},
+      {0x299f31d0a4093822ull,
+       0x85a308d3243f6a88ull,
+       0x0370734413198a2eull,
+       {0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u}},
+  };
+  for (const Known& k : known) {
+    const sgnn::Philox4 words = sgnn::philox(k.seed, k.low, k.high);
+    for (int i = 0; i < 4; ++i) CHECK(words.word[i] == k.word[i]);
+  }
+}
+
+SGNN_TEST(dropout_keeps_the_share_it_is_asked_for) {
+  for (const double p : {0.0, 0.1, 0.5, 0.9, 1.0}) {
+    const uint32_t threshold = sgnn::dropout_threshold(p);
+    int64_t kept = 0;
+    constexpr int64_t kCount = 100000;
+    for (int64_t i = 0; i < kCount; ++i) kept += sgnn::dropout_keeps(7, i, threshold) ? 1 : 0;
+    CHECK(std::abs(static_cast<double>(kept) / kCount - (1.0 - p)) < 0.01);
+    if (p == 0.0) CHECK(kept == kCount);
+    if (p == 1.0) CHECK(kept == 0);
+  }
+}
 
 SGNN_TEST(partition_tiles_the_rows_in_equal_shares) {
   for (const Graph& graph : small_graphs()) {

@@ -6,6 +6,7 @@
 #include "cuda_stream.h"
 
 STABLE_TORCH_LIBRARY(sparsegnn, m) {
+  // Aggregation
   m.def(
       "spmm(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor x, Tensor? weight, Tensor? mask, Tensor? bits, Tensor? row_scale, "
@@ -14,6 +15,12 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "sddmm(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor a, Tensor b, Tensor? coef, Tensor? bits, Tensor? row_scale, "
       "Tensor? col_scale) -> Tensor");
+
+  // Attention
+
+  // Sparse rows and sparse products
+
+  // Linear layers
   m.def(
       "sparse_linear(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor x, Tensor values, Tensor? bias) -> Tensor");
@@ -24,7 +31,13 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "gcn_hidden(Tensor x_rowptr, Tensor x_col, Tensor? x_value, Tensor? x_row_scale, "
       "Tensor a_rowptr, Tensor a_col, Tensor? a_value, Tensor w1, Tensor? bias, Tensor w2) -> "
       "Tensor");
+
+  // Selection
   m.def("topk_mask(Tensor[] scores, int k) -> Tensor[]");
+
+  // Walks
+
+  // The library itself
   m.def("cpu_isa() -> int");
   m.def("set_cpu_isa(int isa) -> bool");
   m.def("cuda_compiled() -> bool");
