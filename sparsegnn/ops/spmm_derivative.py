@@ -1,0 +1,86 @@
+"""Shape function and derivative of the native `spmm`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from sparsegnn.ops._library import acc_dtype, check_devices, register_fake
+
+if TYPE_CHECKING:
+    from sparsegnn.graph import CsrTensors
+
+_NUM_INPUTS = 15
+
+
+@register_fake("sparsegnn::spmm")
+def _spmm_fake(
+    rowptr: Tensor,
+    col: Tensor,
+    edge_id: Tensor | None,
+    t_rowptr: Tensor,
+    t_col: Tensor,
+    t_edge_id: Tensor | None,
+    x: Tensor,
+    *rest: Any,
+) -> Tensor:
+    check_devices(rowptr, col, edge_id, t_rowptr, t_col, t_edge_id, x, *rest)
+    torch._check(x.dim() == 2, lambda: f"x must have 2 dimensions, got shape {list(x.shape)}.")
+    torch._check(
+        x.shape[0] == t_rowptr.shape[0] - 1,
+        lambda: f"x must have one row per source node, got shape {list(x.shape)}.",
+    )
+    return x.new_empty(rowptr.shape[0] - 1, x.shape[1])
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *csr, x, weight, mask, bits, row_scale, col_scale, _, mean, relu = inputs
+    if ctx.needs_input_grad[10] or ctx.needs_input_grad[11]:
+        raise RuntimeError(
+            "row_scale and col_scale of the raw operator take no gradient: use sparsegnn.ops.spmm."
+        )
+    needs_x = ctx.needs_input_grad[7] or ctx.needs_input_grad[8]
+    saved = (weight, mask, bits, row_scale, col_scale)
+    ctx.save_for_backward(*csr, x if needs_x else None, *saved, output if relu else None)
+    ctx.mean = mean
+    ctx.dtype = x.dtype
+
+
+def _kept_in_degree(csr: CsrTensors, bits: Tensor | None, dtype: torch.dtype) -> Tensor:
+    if bits is None:
+        return csr.rowptr.diff().to(dtype)
+    ones = torch.ones(csr.t_rowptr.shape[0] - 1, 1, dtype=dtype, device=csr.rowptr.device)
+    nothing = (None, None, None)
+    counts = torch.ops.sparsegnn.spmm.default(*csr, ones, None, None, bits, *nothing, False, False)
+    return counts.squeeze(1)  # type: ignore[no-any-return]
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    from sparsegnn.graph import CsrTensors
+
+    *indices, x, weight, mask, bits, row_scale, col_scale, output = ctx.saved_tensors
+    csr = CsrTensors(*indices)
+    if output is not None:
+        grad = torch.ops.aten.threshold_backward.default(grad, output, 0)
+    if ctx.mean:
+        inverse = _kept_in_degree(csr, bits, acc_dtype(ctx.dtype)).clamp(min=1).reciprocal()
+        row_scale = inverse if row_scale is None else row_scale * inverse
+    grads: list[Tensor | None] = [None] * _NUM_INPUTS
+    needs = ctx.needs_input_grad
+    if needs[6]:
+        grads[6] = torch.ops.sparsegnn.spmm.default(
+            *csr.transposed(), grad, weight, mask, bits, col_scale, row_scale, None, False, False
+        )
+    for position, coefficient in ((7, mask), (8, weight)):
+        if needs[position]:
+            grads[position] = torch.ops.sparsegnn.sddmm.default(
+                *csr, grad, x, coefficient, bits, row_scale, col_scale
+            )
+    if needs[12]:
+        grads[12] = grad.sum(0, dtype=acc_dtype(ctx.dtype))
+    return tuple(grads)
+
+
+torch.library.register_autograd("sparsegnn::spmm", _backward, setup_context=_setup_context)
