@@ -42,7 +42,7 @@ format: install
 	git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' | xargs $(BIN)/clang-format -i
 
 bench: install
-	$(BIN)/python -m bench $(if $(FULL),--full)
+	$(BIN)/python -m bench $(if $(FULL),--full) $(if $(QUICK),--quick) $(if $(PEERS),--peers $(PEERS))
 
 # Needs an NVIDIA GPU; says so in one sentence and succeeds where there is none.
 gpu: install

@@ -32,13 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> Record:
+    from bench.peers import optional
     from bench.runner import run
 
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     mode: Mode = "quick" if options.quick else "full" if options.full else "default"
-    return run(mode, cast(str, options.only))
+    notes = optional.enable() if options.peers == "all" else []
+    return run(mode, cast(str, options.only), notes)
 
 
 def _save(record: Record, folder: Path, console: Console) -> None:
@@ -52,11 +53,14 @@ def _save(record: Record, folder: Path, console: Console) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="the bars only, few rounds")
+    size.add_argument("--quick", action="store_true", help="half the graphs and widths, few rounds")
     size.add_argument("--full", action="store_true", help="also the 20-round search and accuracy")
     parser.add_argument("--only", default="", help="cases whose name contains this text")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON record")
-    parser.add_argument("--threads", type=int, help="threads (default: as torch chooses)")
+    parser.add_argument("--threads", type=int, default=2, help="threads (default: 2, as the bars)")
+    parser.add_argument(
+        "--peers", choices=["usual", "all"], default="usual", help="all: also torch-sparse and DGL"
+    )
     parser.add_argument("--check", action="store_true", help="exit status 1 if a bar is missed")
     parser.add_argument("--show", type=Path, help="print an existing record instead of measuring")
     return parser

@@ -5,27 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.schema import BarResult, CaseRecord, Ratio, Summary
+from bench.graphs import WEB
 
 _GOAL = "Foundation goals, 'What it must show'"
-_KERNELS = "Kernel study, 'Target ratios', CPU rows"
+_KERNELS = "Kernel goals, CPU table, 2 threads"
+_STUDY = "Kernel study, 'Target ratios', CPU rows"
 _TICKET = "gcn-forward/cora"
+GRID_CELLS = 16  # four graphs by four widths
+LINEAR_CELLS = 5  # shapes, at one sparsity
+
+Quantity = Literal["wall", "cpu", "memory"]
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What one case has to reach.
+    """What a case, or a family of cases, has to reach.
 
     Attributes:
         key: Short name.
         what: Row of the table.
-        case: Name of the case it is read from.
+        case: Name of the case it is read from, or a pattern with `*`: the geometric mean over all
+            cases that match counts.
         value: The bar.
         relation: Side of the bar that meets it.
         unit: "x" for a ratio.
-        peers: Prefixes of peer names; the fastest matching peer counts. Empty: read `field`.
-        field: Entry of the case's `values`, for bars that are no ratio.
-        clock: Clock of the ratio.
+        peers: Prefixes of peer names; the fastest matching peer of each case counts. Empty: read
+            `field`.
+        field: Entry of the cases' `values`, for bars that are no ratio.
+        quantity: What the ratio is taken of.
+        every: Whether each case has to reach the bar, not only their mean.
+        cells: Number of cases of the whole family.
         source: Where the bar is written.
     """
 
@@ -37,18 +46,20 @@ class Bar:
     unit: str = "x"
     peers: tuple[str, ...] = ()
     field: str = ""
-    clock: Literal["wall", "cpu"] = "wall"
+    quantity: Quantity = "wall"
+    every: bool = False
+    cells: int = 1
     source: str = _GOAL
 
 
-BARS = (
+_FOUNDATION = (
     Bar(
         "mask-epoch",
         "UGS mask epoch, Cora GCN-512: dense N x N arithmetic / ours, CPU time",
         "ugs-mask-epoch/cora",
         80.0,
         peers=("dense N x N",),
-        clock="cpu",
+        quantity="cpu",
         source=f"{_GOAL}: at least 80x less CPU time than the dense N x N arithmetic, one run",
     ),
     Bar(
@@ -118,89 +129,67 @@ BARS = (
     ),
     Bar(
         "spmm",
-        "spmm fp32 forward, width 128: torch.sparse CSR / ours",
-        "spmm/width=128",
+        "spmm fp32 forward, web graph, width 128: torch.sparse CSR / ours",
+        f"spmm/{WEB.file}*/width=128",
         1.8,
         peers=("torch.sparse",),
         source=f"{_GOAL}: at least 1.8x torch.sparse CSR on 100 k nodes",
     ),
     Bar(
         "spmm-train",
-        "spmm forward + backward (x, edges), width 128: PyG gather/scatter / ours",
-        "spmm-train/width=128",
+        "spmm forward + backward (x, edges), web graph, width 128: PyG / ours",
+        f"spmm-train/{WEB.file}*/width=128",
         15.0,
         peers=("PyG",),
         source=f"{_GOAL}: at least 15x PyG gather/scatter autograd",
     ),
+)
+
+
+def _grid(key: str, what: str, value: float, *peers: str, every: bool = False) -> Bar:
+    """A bar over graphs and widths; the family is the key up to its first colon."""
+    pattern = f"{key.split(':')[0]}/*/width=*"
+    return Bar(
+        key, what, pattern, value, peers=peers, every=every, cells=GRID_CELLS, source=_KERNELS
+    )
+
+
+def _linear(key: str, zeros: str, value: float, peer: str) -> Bar:
+    """A bar over the shapes of the sparse linear layer at one sparsity."""
+    what = f"sparse_linear, {zeros} zeros: {peer} / ours"
+    case = f"sparse-linear/*/zeros={zeros}"
+    return Bar(key, what, case, value, peers=(peer,), cells=LINEAR_CELLS, source=_KERNELS)
+
+
+_OPERATORS = (
+    _grid("spmm:torch", "spmm sum fp32, weighted: best torch.sparse CSR / ours", 2.0, "torch."),
+    _grid("spmm:worst", "the same, every cell", 1.2, "torch.", every=True),
+    _grid("spmm:scipy", "spmm sum fp32, weighted: scipy / ours", 2.5, "scipy"),
+    _grid("spmm:pyg", "spmm sum fp32, weighted: PyG gather/scatter / ours", 18.0, "PyG"),
     Bar(
-        "linear-90",
-        "sparse_linear, 90 % zeros, 20k x 512 x 512: dense / ours",
-        "sparse-linear/20000x512x512/zeros=0.90",
-        2.5,
-        peers=("dense",),
-        source=f"{_KERNELS}: sparse linear 90 % at least 2.5x dense fp32",
+        "spmm:bandwidth",
+        "spmm sum fp32: achieved bandwidth / copy bandwidth of the run",
+        "spmm/*/width=*",
+        0.9,
+        field="of_copy",
+        cells=GRID_CELLS,
+        source=_KERNELS,
     ),
-    Bar(
-        "linear-95",
-        "sparse_linear, 95 % zeros, 20k x 512 x 512: dense / ours",
-        "sparse-linear/20000x512x512/zeros=0.95",
-        3.0,
-        peers=("dense",),
-        source=f"{_KERNELS}: sparse linear 95 % at least 3x dense fp32",
-    ),
-    Bar(
-        "linear-95-torch",
-        "sparse_linear, 95 % zeros, 20k x 512 x 512: best torch.sparse / ours",
-        "sparse-linear/20000x512x512/zeros=0.95",
-        4.0,
-        peers=("torch.sparse",),
-        source=f"{_KERNELS}: sparse linear at least 4x torch.sparse",
-    ),
+    _grid("spmm-max:aten", "spmm max: torch.sparse.mm amax / ours", 2.5, "torch."),
+    _grid("spmm-bf16:mkl", "spmm, bf16 features: torch.sparse fp32 / ours", 2.5, "torch."),
+    _grid("spmm-train:pyg", "learnable mask step: PyG gather/scatter / ours", 18.0, "PyG"),
+    _grid("spmm-train:composite", "learnable mask step: torch composite / ours", 2.2, "torch."),
+    _linear("linear-90", "0.90", 2.5, "dense"),
+    _linear("linear-95", "0.95", 3.0, "dense"),
+    _linear("linear-90-torch", "0.90", 4.0, "torch.sparse"),
+    _linear("linear-95-torch", "0.95", 4.0, "torch.sparse"),
     Bar(
         "topk",
         "topk_mask, 10 M scores, 10 % kept: torch.topk or kthvalue / ours",
         "topk-mask/n=10000000",
         15.0,
         peers=("torch.topk", "torch.kthvalue"),
-        source=f"{_KERNELS}: threshold of 10 M values at least 15x torch.topk / kthvalue",
+        source=f"{_KERNELS}; {_STUDY}: threshold of 10 M values",
     ),
 )
-
-
-def judge(bar: Bar, cases: list[CaseRecord]) -> BarResult:
-    """The bar beside what `cases` measured; `measured` is None where the case did not run."""
-    case = next((case for case in cases if case.name == bar.case), None)
-    ratio = _fastest_peer(bar, case) if case is not None else None
-    measured = _measured(bar, case, ratio)
-    return BarResult(
-        key=bar.key,
-        what=bar.what,
-        relation=bar.relation,
-        bar=bar.value,
-        unit=bar.unit,
-        measured=measured,
-        met=None if measured is None else _meets(bar, measured.median),
-        case=None if case is None else case.name,
-        peer=None if ratio is None else ratio.peer,
-        source=bar.source,
-    )
-
-
-def _measured(bar: Bar, case: CaseRecord | None, ratio: Ratio | None) -> Summary | None:
-    if ratio is not None:
-        return ratio.wall if bar.clock == "wall" else ratio.cpu
-    if case is None or bar.field not in case.values:
-        return None
-    value = case.values[bar.field]
-    return Summary(median=value, q1=value, q3=value, minimum=value, maximum=value, count=1)
-
-
-def _fastest_peer(bar: Bar, case: CaseRecord) -> Ratio | None:
-    matching = [ratio for ratio in case.ratios if ratio.peer.startswith(bar.peers or ("\0",))]
-    if not matching:
-        return None
-    return min(matching, key=lambda ratio: getattr(ratio, bar.clock).median)
-
-
-def _meets(bar: Bar, value: float) -> bool:
-    return value >= bar.value if bar.relation == ">=" else value <= bar.value
+BARS = (*_FOUNDATION, *_OPERATORS)

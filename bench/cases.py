@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from bench.bandwidth import Traffic
 from bench.harness import Plan, Run, measure, ratios
-from bench.schema import CaseRecord
+from bench.memory import peak_bytes
+from bench.schema import CaseRecord, Timing
 
 OURS = "sparsegnn"
 Outputs = tuple[Tensor, ...]
@@ -30,6 +32,9 @@ class Case:
             results are random by nature.
         references: Other references, for alternatives that compute something else on purpose.
         tolerance: Largest error allowed, relative to the largest reference value of each output.
+        tolerances: Other tolerances, for alternatives with values of lower precision.
+        traffic: Bytes that the subject moves, where memory is what binds.
+        memory: Whether to measure the peak memory of every alternative as well.
         threads: Thread count to measure with; None keeps the process setting.
         note: What a reader must know to read the numbers.
     """
@@ -41,6 +46,9 @@ class Case:
     reference: Reference | None = None
     references: Mapping[str, Reference] = field(default_factory=dict)
     tolerance: float = 1e-5
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    traffic: Traffic | None = None
+    memory: bool = False
     threads: int | None = None
     note: str = ""
 
@@ -60,6 +68,7 @@ def run_case(case: Case, plan: Plan) -> CaseRecord:
     """
     with thread_count(case.threads) as threads:
         errors = agreement(case)
+        peaks = _peaks(case)
         timings = measure(case.alternatives, plan)
     return CaseRecord(
         name=case.name,
@@ -69,8 +78,22 @@ def run_case(case: Case, plan: Plan) -> CaseRecord:
         timings=timings,
         ratios=ratios(timings, case.subject) if case.subject else [],
         max_error=errors,
+        peak_bytes=peaks,
+        values=_rates(case, timings),
         note=case.note,
     )
+
+
+def _peaks(case: Case) -> dict[str, int]:
+    if not case.memory:
+        return {}
+    return {name: peak_bytes(run) for name, run in case.alternatives.items()}
+
+
+def _rates(case: Case, timings: Mapping[str, Timing]) -> dict[str, float]:
+    if case.traffic is None or case.subject is None:
+        return {}
+    return case.traffic.rates(timings[case.subject].wall.median)
 
 
 def agreement(case: Case, only: str | None = None) -> dict[str, float]:
@@ -82,9 +105,10 @@ def agreement(case: Case, only: str | None = None) -> dict[str, float]:
         if exact is None or (only is not None and name != only):
             continue
         errors[name] = _error(_as_outputs(run()), exact)
-        if not errors[name] <= case.tolerance:
+        tolerance = case.tolerances.get(name, case.tolerance)
+        if not errors[name] <= tolerance:
             raise MismatchError(
-                f"{case.name}: expected {name} within {case.tolerance:g} of the reference, "
+                f"{case.name}: expected {name} within {tolerance:g} of the reference, "
                 f"got {errors[name]:g}"
             )
     return errors

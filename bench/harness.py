@@ -39,8 +39,11 @@ class Plan:
         min_sample_s: A sample repeats the call until about this much time has passed.
         settle_s: Pause before a sample, in which idle worker threads of the alternative before it
             stop spinning; their CPU time would be charged to the wrong one.
-        budget_s: No further round starts after this many seconds, once `min_rounds` are done.
+        budget_s: No further round starts once the quick alternatives have taken this many
+            seconds and `min_rounds` are done.
         min_rounds: Rounds taken whatever they cost.
+        slow_s: An alternative whose call takes longer than this is measured in the first
+            `min_rounds` rounds only, outside the budget.
     """
 
     rounds: int = 11
@@ -49,16 +52,18 @@ class Plan:
     settle_s: float = 0.003
     budget_s: float = 20.0
     min_rounds: int = 3
+    slow_s: float = float("inf")
 
 
-QUICK = Plan(rounds=7, warmup=1, min_sample_s=0.01, budget_s=5.0)
+QUICK = Plan(rounds=7, warmup=1, min_sample_s=0.01, budget_s=3.0, slow_s=0.5)
 
 
 def measure(alternatives: Mapping[str, Run], plan: Plan | None = None) -> dict[str, Timing]:
     """Time every alternative in interleaved rounds.
 
     Returns:
-        Seconds per call by name; all alternatives have the same number of rounds.
+        Seconds per call by name, round by round from the first; slow alternatives have fewer
+        rounds than the others.
 
     Raises:
         ValueError: If there is no alternative.
@@ -66,40 +71,51 @@ def measure(alternatives: Mapping[str, Run], plan: Plan | None = None) -> dict[s
     if not alternatives:
         raise ValueError("alternatives: expected at least one, got none")
     plan = plan or Plan()
-    calls = {name: _calibrate(run, plan) for name, run in alternatives.items()}
+    warm = {name: _warm_up(run, plan) for name, run in alternatives.items()}
+    calls = {name: max(1, round(plan.min_sample_s / max(s, 1e-9))) for name, s in warm.items()}
+    quick = [name for name in alternatives if warm[name] <= plan.slow_s]
     samples: dict[str, list[Sample]] = {name: [] for name in alternatives}
-    started = time.perf_counter()
+    spent = 0.0
     with _no_gc():
         for round_index in range(plan.rounds):
-            if round_index >= plan.min_rounds and time.perf_counter() - started > plan.budget_s:
+            due = list(alternatives) if round_index < plan.min_rounds else quick
+            if round_index >= plan.min_rounds and spent > plan.budget_s:
                 break
-            for name in _rotated(list(alternatives), round_index):
+            for name in _rotated(due, round_index):
                 time.sleep(plan.settle_s)
                 samples[name].append(_sample(alternatives[name], calls[name]))
+            spent += sum(samples[name][-1].wall * calls[name] for name in quick)
     return {name: _timing(calls[name], taken) for name, taken in samples.items()}
 
 
 def ratios(timings: Mapping[str, Timing], subject: str) -> list[Ratio]:
     """Every other alternative against `subject`, paired per round, slowest peer first."""
-    mine = timings[subject]
     found = [
-        Ratio(
-            peer=name,
-            wall=summarize(paired_ratios(timing.wall_s, mine.wall_s)),
-            cpu=summarize(paired_ratios(timing.cpu_s, mine.cpu_s)),
-        )
+        _ratio(name, timing, timings[subject])
         for name, timing in timings.items()
         if name != subject
     ]
     return sorted(found, key=lambda ratio: -ratio.wall.median)
 
 
-def _calibrate(run: Run, plan: Plan) -> int:
-    """Warm up, then choose the calls of a sample from the fastest warm call."""
+def _ratio(name: str, peer: Timing, subject: Timing) -> Ratio:
+    """The ratio over the rounds that both took part in, which are the first ones."""
+    shared = min(len(peer.wall_s), len(subject.wall_s))
+    return Ratio(
+        peer=name,
+        wall=summarize(paired_ratios(peer.wall_s[:shared], subject.wall_s[:shared])),
+        cpu=summarize(paired_ratios(peer.cpu_s[:shared], subject.cpu_s[:shared])),
+    )
+
+
+def _warm_up(run: Run, plan: Plan) -> float:
+    """Seconds of the fastest of the untimed calls; a slow alternative gets only one."""
     fastest = float("inf")
     for _ in range(max(plan.warmup, 1)):
         fastest = min(fastest, _sample(run, 1).wall)
-    return max(1, round(plan.min_sample_s / max(fastest, 1e-9)))
+        if fastest > plan.slow_s:
+            break
+    return fastest
 
 
 def _sample(run: Run, calls: int) -> Sample:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-WEB_GRAPH = "uk-2007-05-100000"
-WEB_NODES, WEB_EDGES = 100_000, 3_050_615
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EdgeList:
-    """Weighted arcs source -> target, sorted by (target, source).
+    """Weighted arcs source -> target, sorted by (target, source); equal to itself only.
 
     Attributes:
         name: Where the graph comes from.
@@ -78,17 +73,6 @@ class NodeTask:
         return torch.from_numpy(self.x.toarray())
 
 
-def web_graph() -> EdgeList:
-    """The web graph of `$SPARSEGNN_DATA`, or a power-law graph of the same size, named as such."""
-    folder = os.environ.get("SPARSEGNN_DATA")
-    path = Path(folder) / f"{WEB_GRAPH}.npz" if folder else None
-    if path is None or not path.is_file():
-        return power_law(WEB_NODES, WEB_EDGES)
-    with np.load(path, allow_pickle=False) as data:
-        source, target = data["edge_index"].astype(np.int64)
-        return _edge_list(WEB_GRAPH, source, target, int(data["num_nodes"]))
-
-
 def power_law(num_nodes: int, num_edges: int, seed: int = 0) -> EdgeList:
     """Distinct arcs whose end points follow a power law of exponent about 2.2, in random labels."""
     if num_edges > num_nodes * num_nodes // 4:
@@ -103,7 +87,20 @@ def power_law(num_nodes: int, num_edges: int, seed: int = 0) -> EdgeList:
         keys = np.unique(np.concatenate([keys, ends[0] * num_nodes + ends[1]]))
     keys = rng.permutation(keys)[:num_edges]
     name = f"power-law-{num_nodes}-{num_edges}"
-    return _edge_list(name, keys // num_nodes, keys % num_nodes, num_nodes)
+    return weighted_arcs(name, keys // num_nodes, keys % num_nodes, num_nodes)
+
+
+def weighted_arcs(
+    name: str,
+    source: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    target: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    num_nodes: int,
+) -> EdgeList:
+    """The arcs in their order by (target, source), with random weights."""
+    order = np.lexsort((source, target))
+    edge_index = torch.from_numpy(np.stack([source[order], target[order]]))
+    weight = torch.rand(edge_index.shape[1], generator=torch.Generator().manual_seed(0))
+    return EdgeList(name, edge_index, weight, num_nodes)
 
 
 def node_task(name: str = "cora") -> NodeTask:
@@ -126,15 +123,3 @@ def node_task(name: str = "cora") -> NodeTask:
 def _row_normalised(x: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> sp.csr_matrix:
     sums = np.abs(x).sum(axis=1, keepdims=True)
     return sp.csr_matrix((x / np.where(sums > 0, sums, 1)).astype(np.float32))
-
-
-def _edge_list(
-    name: str,
-    source: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    target: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    num_nodes: int,
-) -> EdgeList:
-    order = np.lexsort((source, target))
-    edge_index = torch.from_numpy(np.stack([source[order], target[order]]))
-    weight = torch.rand(edge_index.shape[1], generator=torch.Generator().manual_seed(0))
-    return EdgeList(name, edge_index, weight, num_nodes)

@@ -1,4 +1,4 @@
-"""Tables of a record: bars first, then every cell, losing ones marked."""
+"""Tables of a record: bars first, then grids and single cases, losing cells marked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cases import OURS
+from bench.report_grid import families, grid_table
 from bench.schema import BarResult, CaseRecord, Ratio, Record, Summary
 
 PREEMPTIONS_PER_S = 20.0
@@ -15,18 +16,33 @@ def print_record(record: Record, console: Console) -> None:
     """Print machine, bars, all measurements and the list of lost comparisons."""
     _print_environment(record, console)
     console.print(_bar_table(record.bars))
-    if any(case.timings for case in record.cases):
-        console.print(_cell_table(record.cases))
-    for case in record.cases:
+    grids = families(record.cases)
+    for family, cells in grids.items():
+        console.print(grid_table(family, cells))
+    shown = {case.name for cells in grids.values() for case in cells.values()}
+    single = [case for case in record.cases if case.name not in shown]
+    if any(case.timings for case in single):
+        console.print(_cell_table(single))
+    for case in single:
         if case.values:
             console.print(_value_table(case))
-    for case in record.cases:
-        if case.note:
-            console.print(f"{case.name}: {case.note}", style="dim", markup=False)
+    _print_notes(record, console)
     _print_disturbed(record.cases, console)
     _print_losses(record.cases, console)
     for name, reason in record.skipped.items():
         console.print(f"failed: {name}: {reason}", style="bold red", markup=False)
+
+
+def _print_notes(record: Record, console: Console) -> None:
+    """What a reader must know, once per family, then the notes of the run."""
+    families_by_note: dict[str, str] = {}
+    for case in record.cases:
+        families_by_note.setdefault(case.note, case.name.split("/")[0])
+    for note, family in families_by_note.items():
+        if note:
+            console.print(f"{family}: {note}", style="dim", markup=False)
+    for note in record.notes:
+        console.print(note, style="dim", markup=False)
 
 
 def losses(cases: list[CaseRecord]) -> list[tuple[CaseRecord, Ratio]]:
@@ -44,7 +60,8 @@ def _print_environment(record: Record, console: Console) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     isa = ", ".join(flag for flag in machine.isa if flag in ("avx2", "avx512f", "amx_bf16", "sve"))
     copies = ", ".join(
-        f"{item.gb_per_s.median:.1f} GB/s ({item.threads} thread{'s' * (item.threads > 1)})"
+        f"{item.gb_per_s.median:.1f} GB/s ({item.threads} thread{'s' * (item.threads > 1)}, "
+        f"{item.means})"
         for item in record.bandwidth
     )
     commit = (machine.commit or "unknown")[:10] + (
@@ -69,16 +86,27 @@ def _bar_table(bars: list[BarResult]) -> Table:
             bar.what,
             f"{sign} {bar.bar:g} {bar.unit}".strip(),
             "-" if bar.measured is None else _spread(bar.measured, bar.unit),
-            bar.peer or "",
+            _against(bar),
             _verdict(bar),
         )
     return table
 
 
+def _against(bar: BarResult) -> str:
+    """The peer of the only cell, or the worst cell by name."""
+    if bar.cells <= 1 or bar.worst is None:
+        return bar.peer or ""
+    place = (bar.case or "").split("/", 1)[-1]
+    peer = f", {bar.peer}" if bar.peer else ""
+    return f"worst cell {bar.worst:.2f}: {place}{peer}"
+
+
 def _verdict(bar: BarResult) -> str:
     if bar.met is None:
         return "[dim]not run[/dim]"
-    return "[green]met[/green]" if bar.met else "[bold red]missed[/bold red]"
+    verdict = "[green]met[/green]" if bar.met else "[bold red]missed[/bold red]"
+    part = f", {bar.cells} of {bar.cells_expected} cells" if bar.cells < bar.cells_expected else ""
+    return verdict + part
 
 
 def _spread(summary: Summary, unit: str) -> str:

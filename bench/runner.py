@@ -8,22 +8,25 @@ from pathlib import Path
 
 import torch
 
-from bench.bandwidth import copy_bandwidth
-from bench.bars import BARS, judge
+from bench.bandwidth import copy_bandwidth, with_copy_fraction
+from bench.bars import BARS
 from bench.cases import thread_count
 from bench.environment import describe
+from bench.judge import judge
 from bench.schema import Bandwidth, CaseRecord, Mode, Record
 from bench.suites import jobs
 
 
-def run(mode: Mode, only: str = "") -> Record:
+def run(mode: Mode, only: str = "", notes: list[str] | None = None) -> Record:
     """Measure every case whose name contains `only`.
 
-    A case that fails is named in `skipped` with its error and does not stop the others.
+    A case that fails is named in `skipped` with its error and does not stop the others. `notes` are
+    kept in the record.
     """
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     environment = describe()
     bandwidth = _bandwidths()
+    copies = {item.threads: item.gb_per_s for item in bandwidth}
     cases: list[CaseRecord] = []
     failed: dict[str, str] = {}
     for name, job in jobs(mode).items():
@@ -31,7 +34,7 @@ def run(mode: Mode, only: str = "") -> Record:
             continue
         print(f"measuring {name}", file=sys.stderr, flush=True)
         try:
-            cases.append(job())
+            cases.append(with_copy_fraction(job(), copies))
         except Exception as error:  # an hour of other cases must not be lost with this one
             failed[name] = f"{type(error).__name__}: {error}"
             print(f"  failed: {failed[name]}", file=sys.stderr, flush=True)
@@ -44,6 +47,7 @@ def run(mode: Mode, only: str = "") -> Record:
         cases=cases,
         bars=[judge(bar, cases) for bar in BARS],
         skipped=failed,
+        notes=notes or [],
     )
 
 

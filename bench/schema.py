@@ -51,7 +51,10 @@ class Ratio(_Frozen):
 
 
 class CaseRecord(_Frozen):
-    """One question put to several alternatives in one interleaved run."""
+    """One question put to several alternatives in one interleaved run.
+
+    `peak_bytes` is what a call allocates at its peak, by alternative; empty where not measured.
+    """
 
     name: str
     params: dict[str, str | int | float | bool]
@@ -60,12 +63,19 @@ class CaseRecord(_Frozen):
     timings: dict[str, Timing]
     ratios: list[Ratio]
     max_error: dict[str, float]
+    peak_bytes: dict[str, int] = {}
     values: dict[str, float] = {}
     note: str = ""
 
 
 class BarResult(_Frozen):
-    """A bar of the goal table beside what this run measured."""
+    """A bar of the goal table beside what this run measured.
+
+    Over several cells `measured.median` is the geometric mean of the cells' medians (of the worst
+    cell only for a bar on every cell), the quartiles are the geometric means of theirs, minimum and
+    maximum are the medians of the worst and the best cell. `case`, `peer` and `worst` (a median)
+    belong to the worst cell.
+    """
 
     key: str
     what: str
@@ -77,6 +87,9 @@ class BarResult(_Frozen):
     case: str | None
     peer: str | None
     source: str
+    cells: int = 1
+    cells_expected: int = 1
+    worst: float | None = None
 
 
 class Environment(_Frozen):
@@ -95,11 +108,12 @@ class Environment(_Frozen):
 
 
 class Bandwidth(_Frozen):
-    """Copy bandwidth (bytes read plus bytes written), measured in the same run."""
+    """Copy bandwidth (bytes read plus bytes written) of the fastest means, in the same run."""
 
     threads: int
     bytes_moved: int
     gb_per_s: Summary
+    means: str = "torch copy_"
 
 
 class Record(_Frozen):
@@ -114,3 +128,4 @@ class Record(_Frozen):
     cases: list[CaseRecord]
     bars: list[BarResult]
     skipped: dict[str, str] = {}
+    notes: list[str] = []

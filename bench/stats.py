@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,3 +40,14 @@ def paired_ratios(peer: Sequence[float], subject: Sequence[float]) -> list[float
     if any(value <= 0.0 for value in subject):
         raise ValueError(f"subject: expected positive times, got {list(subject)}")
     return [a / b for a, b in zip(peer, subject, strict=True)]
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """The mean of ratios: that of the inverse ratios is its inverse.
+
+    Raises:
+        ValueError: If `values` is empty or holds a number that is not positive and finite.
+    """
+    if not values or not all(0.0 < value < math.inf for value in values):
+        raise ValueError(f"values: expected positive finite numbers, got {list(values)}")
+    return math.exp(math.fsum(math.log(value) for value in values) / len(values))

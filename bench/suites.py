@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from shutil import which
 
 import sparsegnn as sg
-from bench.cases import Case, run_case
+from bench import grid
+from bench.cases import Builders, Case, run_case
 from bench.end_to_end import gcn, mask_epoch, search
 from bench.end_to_end.setting import Setting
 from bench.harness import QUICK, Plan
-from bench.inputs import web_graph
-from bench.ops import sddmm, sparse_linear, spmm, topk_mask
+from bench.ops import sparse_linear, topk_mask
 from bench.schema import CaseRecord, Mode
 
 Job = Callable[[], CaseRecord]
+# A run by default takes a quarter of an hour: few seconds a cell, three calls of a slow peer.
+_CELL = Plan(rounds=9, min_sample_s=0.01, budget_s=2.5, slow_s=0.5)
+GRID_PLANS = {
+    "quick": Plan(rounds=5, warmup=1, min_sample_s=0.01, budget_s=1.0, min_rounds=2, slow_s=0.5),
+    "default": _CELL,
+    "full": replace(_CELL, rounds=15, budget_s=8.0),
+}
 SEARCH_EPOCHS = {"quick": 20, "default": 50, "full": 200}
 
 
@@ -39,28 +46,25 @@ class Shared:
 
 def jobs(mode: Mode) -> dict[str, Job]:
     """Jobs by case name, in the order they run."""
-    plan = QUICK if mode == "quick" else Plan()
-    builders = {**_operators(mode), **_end_to_end(Shared(mode))}
-    found: dict[str, Job] = {name: partial(_run, name, builders[name], plan) for name in builders}
+    found: dict[str, Job] = {}
+    for builders, plan in (
+        (grid.cases(mode), GRID_PLANS[mode]),
+        (_operators(mode), GRID_PLANS[mode]),
+        (_end_to_end(Shared(mode)), QUICK if mode == "quick" else Plan()),
+    ):
+        found.update({name: partial(_run, name, builders[name], plan) for name in builders})
     if mode == "full":
         found["ugs-search/cora"] = lambda: search.full_search(Setting.cora())
         found["ugs-accuracy/cora"] = lambda: search.accuracy(Setting.cora())
     return found
 
 
-def _operators(mode: Mode) -> dict[str, Callable[[], Case]]:
-    edges = web_graph()
-    quick = mode == "quick"
-    return {
-        **spmm.cases(edges, quick),
-        **sddmm.cases(edges, quick),
-        **sparse_linear.cases(quick),
-        **topk_mask.cases(),
-    }
+def _operators(mode: Mode) -> Builders:
+    return {**sparse_linear.cases(mode == "quick"), **topk_mask.cases()}
 
 
-def _end_to_end(shared: Shared) -> dict[str, Callable[[], Case]]:
-    found: dict[str, Callable[[], Case]] = {
+def _end_to_end(shared: Shared) -> Builders:
+    found: Builders = {
         "ugs-mask-epoch/cora": lambda: mask_epoch.case(shared.setting),
         "gcn-forward/cora": lambda: gcn.forward(
             shared.setting,

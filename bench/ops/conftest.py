@@ -12,7 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.cases import Case, agreement
-from bench.inputs import EdgeList, web_graph
+from bench.graphs import WEB
+from bench.inputs import EdgeList
 
 Check = Callable[[Case, str], None]
 
@@ -20,7 +21,7 @@ Check = Callable[[Case, str], None]
 @pytest.fixture(scope="session")
 def edges() -> EdgeList:
     """The web graph, or the generated graph that stands in for it."""
-    return web_graph()
+    return WEB.load()
 
 
 @pytest.fixture

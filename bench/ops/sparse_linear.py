@@ -10,15 +10,22 @@ import sparsegnn as sg
 from bench.cases import OURS, Builders, Case
 from bench.peers import weights
 
-SHAPES = ((20_000, 512, 512), (2708, 1433, 512))
+SHAPES = (
+    (170_000, 128, 256),
+    (170_000, 256, 256),
+    (20_000, 512, 512),
+    (2708, 1433, 256),
+    (20_000, 1024, 1024),
+)
+QUICK_SHAPES = SHAPES[2:4]
 ZEROS = (0.90, 0.95)
 
 
 def cases(quick: bool) -> Builders:
-    """Every shape at every sparsity; only the first shape in a quick run."""
+    """Every shape at every sparsity; two shapes in a quick run."""
     return {
         case_name(*shape, zeros): partial(product, *shape, zeros)
-        for shape in (SHAPES[:1] if quick else SHAPES)
+        for shape in (QUICK_SHAPES if quick else SHAPES)
         for zeros in ZEROS
     }
 

@@ -1,64 +1,79 @@
-"""Weighted neighbourhood sums: forward, and forward with gradients of features and edges."""
+"""Weighted neighbourhood sums: forward, with bf16 features, and as a training step."""
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 import sparsegnn as sg
-from bench.cases import OURS, Builders, Case, Outputs
+from bench.bandwidth import Traffic
+from bench.cases import OURS, Case, Outputs
 from bench.inputs import EdgeList
-from bench.peers import aggregate
+from bench.peers import aggregate, optional
 
 WIDTHS = (16, 64, 128, 256)
-GATE_WIDTH = 128
+PYG = "PyG gather/scatter"
+# PyG's training step holds several tensors of one row per arc: 1.6 GB each at this many numbers.
+PYG_TRAINING_LIMIT = 400_000_000
+_PART = 1 << 13  # arcs whose float64 rows fit the last-level cache
 NOTE = (
     "Arcs sorted by target, int32 or int64 CSR made beforehand for every alternative; the variant "
     "'any arc order' takes edge weights in the order of a shuffled edge index."
 )
 
 
-def cases(edges: EdgeList, quick: bool) -> Builders:
-    """Forward at every width (the bar's in a quick run), training at the width of the bar."""
-    builders: Builders = {
-        f"spmm/width={width}": partial(forward, edges, width, with_pyg=width == GATE_WIDTH)
-        for width in ((GATE_WIDTH,) if quick else WIDTHS)
-    }
-    builders[f"spmm-train/width={GATE_WIDTH}"] = partial(training, edges, GATE_WIDTH)
-    return builders
-
-
-def forward(edges: EdgeList, width: int, with_pyg: bool = True) -> Case:
-    """Sum of weighted source rows."""
+def forward(edges: EdgeList, width: int) -> Case:
+    """Sum of weighted source rows in float32."""
     x = _features(edges, width)
-    graph, shuffled = _graph(edges), edges.shuffled()
-    other = _graph(shuffled)
-    alternatives = {
-        OURS: lambda: sg.ops.spmm(graph, x, edge_weight=edges.weight),
-        f"{OURS}, any arc order": lambda: sg.ops.spmm(other, x, edge_weight=shuffled.weight),
-        "torch.sparse CSR int32": aggregate.torch_csr(edges, x, torch.int32),
-        "torch.sparse CSR int64": aggregate.torch_csr(edges, x, torch.int64),
-        "scipy CSR (1 thread)": aggregate.scipy_csr(edges, x),
-    }
-    if with_pyg:
-        alternatives["PyG gather/scatter"] = aggregate.pyg_gather_scatter(edges, x)
+    graph, other = graph_of(edges), graph_of(_shuffled(edges))
+    shuffled = _shuffled(edges).weight
     return Case(
-        name=f"spmm/width={width}",
-        alternatives=alternatives,
+        name=f"spmm/{edges.name}/width={width}",
+        alternatives={
+            OURS: lambda: sg.ops.spmm(graph, x, edge_weight=edges.weight),
+            f"{OURS}, any arc order": lambda: sg.ops.spmm(other, x, edge_weight=shuffled),
+            "torch.sparse CSR int32": aggregate.torch_csr(edges, x, torch.int32),
+            "torch.sparse CSR int64": aggregate.torch_csr(edges, x, torch.int64),
+            "scipy CSR (1 thread)": aggregate.scipy_csr(edges, x),
+            PYG: aggregate.pyg_gather_scatter(edges, x),
+            **optional.weighted_sums(edges, x),
+        },
         params=_params(edges, width),
         reference=lambda: (_exact(edges, x),),
+        traffic=Traffic.of_spmm(edges, width),
         note=NOTE,
     )
 
 
-def training(edges: EdgeList, width: int) -> Case:
+def half_width(edges: EdgeList, width: int) -> Case:
+    """The same sum with features stored in bfloat16, beside float32 peers."""
+    x = _features(edges, width)
+    stored = x.to(torch.bfloat16)
+    graph = graph_of(edges)
+    return Case(
+        name=f"spmm-bf16/{edges.name}/width={width}",
+        alternatives={
+            OURS: lambda: sg.ops.spmm(graph, stored, edge_weight=edges.weight),
+            f"{OURS} fp32": lambda: sg.ops.spmm(graph, x, edge_weight=edges.weight),
+            "torch.sparse CSR fp32, int32": aggregate.torch_csr(edges, x, torch.int32),
+            "torch.sparse CSR fp32, int64": aggregate.torch_csr(edges, x, torch.int64),
+        },
+        params=_params(edges, width),
+        reference=lambda: (_exact(edges, x),),
+        tolerances={OURS: 1e-2},
+        traffic=Traffic.of_spmm(edges, width, feature_bytes=2),
+        note="Ours sums in float32 and is off by the rounding of the stored features and results.",
+    )
+
+
+def training(edges: EdgeList, width: int, with_pyg: bool = True) -> Case:
     """Forward, then gradients of features and edge weights for a given upstream gradient."""
     x = _features(edges, width)
     upstream = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
-    graph, layer = _graph(edges), aggregate.pyg_layer()
+    graph, layer = graph_of(edges), aggregate.pyg_layer()
 
     def ours(a: Tensor, w: Tensor) -> Tensor:
         return sg.ops.spmm(graph, a, edge_weight=w)
@@ -66,10 +81,13 @@ def training(edges: EdgeList, width: int) -> Case:
     def pyg(a: Tensor, w: Tensor) -> Tensor:
         return layer(a, edges.edge_index, w)
 
-    expert = aggregate.torch_composite(edges, torch.int32)
-    by_name = {OURS: ours, "torch.sparse composite": expert, "PyG gather/scatter": pyg}
+    by_name = {
+        OURS: ours,
+        "torch.sparse composite": aggregate.torch_composite(edges, torch.int32),
+        **({PYG: pyg} if with_pyg else {}),
+    }
     return Case(
-        name=f"spmm-train/width={width}",
+        name=f"spmm-train/{edges.name}/width={width}",
         alternatives={
             name: aggregate.with_gradients(call, x, edges.weight, upstream)
             for name, call in by_name.items()
@@ -80,8 +98,15 @@ def training(edges: EdgeList, width: int) -> Case:
     )
 
 
-def _graph(edges: EdgeList) -> sg.Graph:
+@lru_cache(maxsize=4)
+def graph_of(edges: EdgeList) -> sg.Graph:
+    """The package's graph of the arcs, kept for the next case."""
     return sg.Graph.from_edge_index(edges.edge_index, num_nodes=edges.num_nodes)
+
+
+@lru_cache(maxsize=2)
+def _shuffled(edges: EdgeList) -> EdgeList:
+    return edges.shuffled()
 
 
 def _features(edges: EdgeList, width: int) -> Tensor:
@@ -102,7 +127,7 @@ def _exact_gradients(edges: EdgeList, x: Tensor, upstream: Tensor) -> Outputs:
     dx = torch.from_numpy(matrix.T.tocsr() @ upstream.numpy().astype(np.float64))
     source, target = edges.edge_index
     dweight = torch.empty(source.numel(), dtype=torch.float64)
-    for part in torch.arange(source.numel()).split(1 << 18):
+    for part in torch.arange(source.numel()).split(_PART):
         rows = upstream[target[part]].to(torch.float64)
         dweight[part] = (rows * x[source[part]].to(torch.float64)).sum(dim=1)
     return _exact(edges, x), dx, dweight

@@ -16,6 +16,12 @@ FORWARD = (
     "scipy CSR (1 thread)",
     "PyG gather/scatter",
 )
+HALF_WIDTH = (
+    "sparsegnn",
+    "sparsegnn fp32",
+    "torch.sparse CSR fp32, int32",
+    "torch.sparse CSR fp32, int64",
+)
 TRAINING = ("sparsegnn", "torch.sparse composite", "PyG gather/scatter")
 
 
@@ -26,7 +32,15 @@ def test_forward(run_alternative: Check, edges: EdgeList, width: int, name: str)
     run_alternative(spmm.forward(edges, width), name)
 
 
+@pytest.mark.parametrize("name", HALF_WIDTH)
+@pytest.mark.parametrize("width", spmm.WIDTHS)
+def test_half_width(run_alternative: Check, edges: EdgeList, width: int, name: str) -> None:
+    """One forward sum of bfloat16 features."""
+    run_alternative(spmm.half_width(edges, width), name)
+
+
 @pytest.mark.parametrize("name", TRAINING)
-def test_training(run_alternative: Check, edges: EdgeList, name: str) -> None:
+@pytest.mark.parametrize("width", spmm.WIDTHS[:3])
+def test_training(run_alternative: Check, edges: EdgeList, width: int, name: str) -> None:
     """One forward and the gradients of features and edge weights."""
-    run_alternative(spmm.training(edges, spmm.GATE_WIDTH), name)
+    run_alternative(spmm.training(edges, width), name)

@@ -1,4 +1,5 @@
 import gc
+import time
 from functools import partial
 
 import pytest
@@ -71,3 +72,30 @@ def test_preemptions_are_counted_per_second(monkeypatch: pytest.MonkeyPatch) -> 
     timing = measure({"a": lambda: None}, INSTANT)["a"]
     expected = sum(3.0 / wall for wall in timing.wall_s) / timing.wall.count
     assert timing.preemptions_per_s == pytest.approx(expected)
+
+
+def test_slow_alternatives_take_part_in_the_first_rounds_only() -> None:
+    plan = Plan(rounds=5, min_rounds=2, min_sample_s=0.0, settle_s=0.0, slow_s=0.01)
+    calls = {"quick": 0, "slow": 0}
+
+    def slow() -> None:
+        calls["slow"] += 1
+        time.sleep(0.02)
+
+    def quick() -> None:
+        calls["quick"] += 1
+
+    timings = measure({"slow": slow, "quick": quick}, plan)
+    assert (timings["slow"].wall.count, timings["quick"].wall.count) == (2, 5)
+    assert calls["slow"] == 3  # one to warm up
+    (ratio,) = ratios(timings, "quick")
+    expected = max(
+        a / b for a, b in zip(timings["slow"].wall_s, timings["quick"].wall_s[:2], strict=True)
+    )
+    assert ratio.wall.maximum == pytest.approx(expected) and ratio.wall.count == 2
+
+
+def test_slow_alternatives_do_not_use_up_the_budget() -> None:
+    plan = Plan(rounds=4, min_rounds=1, min_sample_s=0.0, slow_s=0.01, budget_s=0.015)
+    timings = measure({"slow": lambda: time.sleep(0.02), "quick": lambda: None}, plan)
+    assert timings["quick"].wall.count == 4

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.bars import BARS, Bar, judge
+from bench.bars import BARS, Bar
 from bench.environment import describe
 from bench.harness import Plan, measure, ratios
+from bench.judge import judge
 from bench.records import read_record, write_record
 from bench.report import losses, print_record
 from bench.schema import Bandwidth, CaseRecord, Ratio, Record
@@ -90,8 +91,8 @@ def test_the_fastest_matching_peer_is_judged() -> None:
     assert result.measured is not None and result.measured.median == 1.9
 
 
-def test_bars_read_the_clock_they_name() -> None:
-    bar = Bar("key", "what", "case", 15.0, peers=("torch",), clock="cpu")
+def test_bars_read_the_quantity_they_name() -> None:
+    bar = Bar("key", "what", "case", 15.0, peers=("torch",), quantity="cpu")
     assert judge(bar, [_case(peers={"torch": 2.0})]).met is True
 
 
@@ -120,10 +121,10 @@ def test_losses_are_other_software_only() -> None:
 
 
 def test_the_report_shows_bars_losses_and_failures(capsys: pytest.CaptureFixture[str]) -> None:
-    case = _case("spmm/width=128", {"torch.sparse CSR int32": 0.5})
+    case = _case("topk-mask/n=10000000", {"torch.topk": 0.5})
     record = _record(case).model_copy(update={"skipped": {"sddmm": "ValueError: broken"}})
     print_record(record, Console(width=200))
     printed = capsys.readouterr().out
     assert "missed" in printed and "Lost comparisons" in printed and "not run" in printed
     assert "failed: sddmm: ValueError: broken" in printed
-    assert "spmm/width=128 (generated, 1 thr)" in printed
+    assert "topk-mask/n=10000000 (generated, 1 thr)" in printed

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from bench.stats import paired_ratios, summarize
+from bench.stats import geometric_mean, paired_ratios, summarize
 
 
 def test_summary_by_hand() -> None:
@@ -31,3 +31,14 @@ def test_ratios_reject_unequal_rounds_and_zero_times() -> None:
         paired_ratios([1.0, 2.0], [1.0])
     with pytest.raises(ValueError, match="positive"):
         paired_ratios([1.0], [0.0])
+
+
+def test_geometric_mean_by_hand() -> None:
+    assert geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
+    assert geometric_mean([0.5, 0.125]) == pytest.approx(1 / geometric_mean([2.0, 8.0]))
+
+
+@pytest.mark.parametrize("values", [[], [1.0, 0.0], [1.0, -1.0], [math.nan], [math.inf]])
+def test_geometric_mean_rejects(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="values: expected positive finite"):
+        geometric_mean(values)
