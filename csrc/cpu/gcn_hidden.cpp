@@ -32,6 +32,7 @@ void project_panel(const GcnHiddenArgs& args, int64_t panel, const void* hidden,
   if (block == nullptr) throw std::bad_alloc();
   SpmmArgs aggregate;
   aggregate.dtype = args.dtype;
+  aggregate.out_dtype = args.dtype;
   aggregate.width = width;
   aggregate.x = hidden;
   aggregate.x_stride = width;
@@ -60,6 +61,7 @@ void gcn_hidden_transform_cpu(const GcnHiddenArgs& args, int64_t panel, void* hi
     SpmmArgs transform;
     transform.csr = args.x;
     transform.dtype = args.dtype;
+    transform.out_dtype = args.dtype;
     transform.width = args.panel;
     transform.x = static_cast<const T*>(args.w1) + panel * args.x.num_cols * args.panel;
     transform.x_stride = args.panel;

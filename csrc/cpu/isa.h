@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "sgnn/dropout.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
@@ -25,6 +26,7 @@ struct ProjectArgs {
 #define SGNN_DECLARE_ISA(name)                                                              \
   namespace name {                                                                          \
   void spmm(const SpmmArgs& args, int64_t begin, int64_t end, int64_t first, int64_t last); \
+  void dropout(const DropoutArgs& args, int64_t begin, int64_t end);                        \
   void project(const ProjectArgs& args);                                                    \
   void sddmm(const SddmmArgs& args, int64_t begin, int64_t end);                            \
   void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \

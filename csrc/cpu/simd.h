@@ -135,6 +135,17 @@ SGNN_INLINE void store_partial<float>(float* p, vec_t<float> v, int count) {
 }
 #endif
 
+// `count` elements, at most a whole vector.
+template <typename T>
+SGNN_INLINE vec_t<acc_t<T>> load_first(const T* p, int count) {
+  return count == kLanes<acc_t<T>> ? load(p) : load_partial<T>(p, count);
+}
+template <typename T>
+SGNN_INLINE void store_first(T* p, vec_t<acc_t<T>> v, int count) {
+  if (count == kLanes<acc_t<T>>) return store(p, v);
+  store_partial<T>(p, v, count);
+}
+
 template <typename A>
 SGNN_INLINE A horizontal_sum(vec_t<A> v) {
   A lanes[kLanes<A>];

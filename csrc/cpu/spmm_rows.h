@@ -5,6 +5,7 @@
 #include "sgnn/bitmask.h"
 #include "sgnn/spmm.h"
 #include "simd.h"
+#include "spmm_finish.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -42,10 +43,14 @@ class SpmmRows {
   using A = acc_t<T>;
 
   explicit SpmmRows(const SpmmArgs& args)
-      : args_(args), csr_(view_csr<Index>(args.csr)), p_(args) {}
+      : args_(args),
+        csr_(view_csr<Index>(args.csr)),
+        p_(args),
+        finish_(args),
+        needs_finish_(SpmmFinish<A>::needed(args)) {}
 
   // Columns [first, last) of rows [begin, end).
-  void run(int64_t begin, int64_t end, int64_t first, int64_t last) const {
+  void run(int64_t begin, int64_t end, int64_t first, int64_t last) {
     for (int64_t row = begin; row < end; ++row) run_row(row, first, last);
   }
 
@@ -67,7 +72,7 @@ class SpmmRows {
     return args_.mean ? scale / static_cast<A>(kept) : scale;
   }
 
-  void run_row(int64_t row, int64_t first, int64_t last) const {
+  void run_row(int64_t row, int64_t first, int64_t last) {
     const int64_t begin = static_cast<int64_t>(csr_.rowptr[row]);
     const int64_t end = static_cast<int64_t>(csr_.rowptr[row + 1]);
     const A factor = row_factor(row, begin, end);
@@ -85,7 +90,7 @@ class SpmmRows {
 
   template <int kTile>
   SGNN_INLINE int64_t run_tiles_of(int64_t row, int64_t begin, int64_t end, int64_t f, int64_t last,
-                                   A factor) const {
+                                   A factor) {
     if (f + kTile * kLanes<A> > last) return f;
     run_tile<kTile>(row, begin, end, f, factor);
     return f + kTile * kLanes<A>;
@@ -147,9 +152,14 @@ class SpmmRows {
 
   template <int kTile, bool kPartial = false>
   SGNN_INLINE void run_tile(int64_t row, int64_t begin, int64_t end, int64_t f, A factor,
-                            int count = 0) const {
+                            int count = kTile * kLanes<A>) {
     vec_t<A> sum[kTile] = {};
     for (int64_t e = begin; e < end; ++e) add_edge<kTile, kPartial>(e, f, count, sum);
+    if (needs_finish_) {
+      A sums[kTile * kLanes<A>];
+      for (int v = 0; v < kTile; ++v) store(sums + v * kLanes<A>, sum[v]);
+      return finish_.write(row, f, count, factor, sums);
+    }
     T* target = p_.y + row * args_.width + f;
 #pragma GCC unroll 16
     for (int v = 0; v < kTile; ++v) {
@@ -167,6 +177,8 @@ class SpmmRows {
   const SpmmArgs& args_;
   const CsrView<Index> csr_;
   const SpmmPointers<T> p_;
+  SpmmFinish<A> finish_;
+  const bool needs_finish_;
 };
 
 }  // namespace sgnn::cpu::SGNN_ISA

@@ -1,5 +1,6 @@
 // The CUDA entry points of a build without nvcc: the same symbols, each answering with one
 // sentence.
+#include "sgnn/dropout.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
@@ -17,6 +18,7 @@ constexpr Status kMissing =
 
 bool cuda_compiled() { return false; }
 
+Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
 Status spmm_cuda(const SpmmArgs&, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
 

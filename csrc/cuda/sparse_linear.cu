@@ -70,6 +70,7 @@ Status sparse_linear_cuda(const SparseLinearArgs& args, void* workspace, Stream 
   SpmmArgs product;
   product.csr = args.csr;
   product.dtype = args.dtype;
+  product.out_dtype = args.dtype;
   product.width = padded;
   product.x = x;
   product.x_stride = padded;

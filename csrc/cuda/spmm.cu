@@ -53,6 +53,12 @@ Status launch_spmm(const SpmmArgs& args, const void* row_bias, Stream stream) {
   return status;
 }
 
-Status spmm_cuda(const SpmmArgs& args, Stream stream) { return launch_spmm(args, nullptr, stream); }
+Status spmm_cuda(const SpmmArgs& args, Stream stream) {
+  if (args.residual != nullptr || args.dropout_threshold != kKeepAll ||
+      args.out_dtype != args.dtype) {
+    return "spmm with residual, dropout or out_dtype runs on the CPU only";
+  }
+  return launch_spmm(args, nullptr, stream);
+}
 
 }  // namespace sgnn

@@ -134,6 +134,7 @@ class SpmmCase {
     sgnn::SpmmArgs args;
     args.csr = csr_.arg;
     args.dtype = Type<T>::dtype;
+    args.out_dtype = args.dtype;
     args.width = width_;
     args.x = x_.data();
     args.x_stride = stride_;

@@ -145,6 +145,7 @@ void keep_infinities(int64_t width, int64_t degree) {
   sgnn::SpmmArgs args;
   args.csr = csr.arg;
   args.dtype = Type<T>::dtype;
+  args.out_dtype = args.dtype;
   args.width = width;
   args.x = x.data();
   args.x_stride = width;

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "check.h"
+#include "sgnn/dropout.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
@@ -15,6 +16,7 @@ bool explains(sgnn::Status status) {
 
 SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(!sgnn::cuda_compiled());
+  CHECK(explains(sgnn::dropout_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_cuda({}, nullptr)));
   CHECK(explains(sgnn::sddmm_cuda({}, nullptr)));
   CHECK(explains(sgnn::sparse_linear_cuda({}, nullptr, nullptr)));

@@ -19,7 +19,11 @@ std::string shape_text(const Tensor& tensor) {
 }
 
 DType float_type(const Tensor& tensor, const char* name) {
-  switch (tensor.scalar_type()) {
+  return float_type(tensor.scalar_type(), name);
+}
+
+DType float_type(ScalarType type, const char* name) {
+  switch (type) {
     case ScalarType::Float:
       return DType::kFloat32;
     case ScalarType::Double:
@@ -30,7 +34,7 @@ DType float_type(const Tensor& tensor, const char* name) {
       return DType::kBFloat16;
     default:
       fail(std::string(name) + " must be float32, float64, float16 or bfloat16, got " +
-           dtype_name(tensor.scalar_type()) + ".");
+           dtype_name(type) + ".");
   }
 }
 

@@ -28,6 +28,7 @@ std::string shape_text(const Tensor& tensor);
 
 // The storage type of a floating tensor; an error for every other dtype.
 DType float_type(const Tensor& tensor, const char* name);
+DType float_type(ScalarType type, const char* name);
 
 // torch's dtype of acc_t<T>.
 ScalarType acc_scalar_type(DType dtype);

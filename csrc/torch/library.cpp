@@ -10,7 +10,9 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
   m.def(
       "spmm(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor x, Tensor? weight, Tensor? mask, Tensor? bits, Tensor? row_scale, "
-      "Tensor? col_scale, Tensor? bias, bool mean, bool relu) -> Tensor");
+      "Tensor? col_scale, Tensor? bias, bool mean, bool relu, Tensor? residual=None, "
+      "float dropout=0.0, Tensor? seed=None, ScalarType? out_dtype=None) -> Tensor");
+  m.def("dropout(Tensor x, float p, Tensor seed) -> Tensor");
   m.def(
       "sddmm(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor a, Tensor b, Tensor? coef, Tensor? bits, Tensor? row_scale, "

@@ -1,9 +1,10 @@
 """Functional operators: the public face of the native kernels."""
 
+from sparsegnn.ops.dropout import dropout
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
 from sparsegnn.ops.linear import sparse_linear
 from sparsegnn.ops.sddmm import sddmm
 from sparsegnn.ops.spmm import spmm
 from sparsegnn.ops.topk import topk_mask
 
-__all__ = ["gcn_hidden", "pack_panels", "sddmm", "sparse_linear", "spmm", "topk_mask"]
+__all__ = ["dropout", "gcn_hidden", "pack_panels", "sddmm", "sparse_linear", "spmm", "topk_mask"]

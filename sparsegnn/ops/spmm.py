@@ -10,6 +10,7 @@ from torch import Tensor
 from sparsegnn.ops import spmm_derivative as spmm_derivative  # registers it
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import as_acc, call
+from sparsegnn.ops.dropout import Seed, seed_tensor
 
 if TYPE_CHECKING:
     from sparsegnn.graph import CsrTensors, Graph
@@ -26,34 +27,46 @@ def spmm(
     col_scale: Tensor | None = None,
     bias: Tensor | None = None,
     relu: bool = False,
+    residual: Tensor | None = None,
+    dropout: float = 0.0,
+    seed: Seed = None,
+    out_dtype: torch.dtype | None = None,
     transpose: bool = False,
 ) -> Tensor:
     """Aggregates source features over the kept edges of every target.
 
-    `y[i] = act(row_scale[i] * sum_e edge_weight[e] * edge_mask[e] * col_scale[j] * x[j] + bias)`
-    over the kept edges e = (j -> i). A dropped edge is absent: NaN behind it does not reach y.
+    `y[i] = residual[i] + dropout(act(row_scale[i] * s[i] + bias))`, where
+    `s[i] = sum_e edge_weight[e] * edge_mask[e] * col_scale[j] * x[j]` over the kept edges
+    e = (j -> i). A dropped edge is absent: NaN behind it does not reach y. Sums and
+    the epilogue are taken in float32 (float64 for float64).
 
     Args:
         g: Graph with M targets, K sources and E edges.
-        x: `[K, F]`, float32, float64, float16 or bfloat16; sums are taken in float32 (float64 for
-            float64).
+        x: `[K, F]`, float32, float64, float16 or bfloat16.
         edge_weight: `[E]` in the edges' own order.
         edge_mask: `[E]`: bool or `Mask` drops edges, floating point scales them.
         reduce: "sum", or "mean" over the kept edges; a target without any gets zero.
         row_scale: `[M]`.
         col_scale: `[K]`.
         bias: `[F]`.
-        relu: Whether to clamp at zero at the end.
+        relu: Whether to clamp the sum at zero.
+        residual: `[M, F]` of the dtype of y, added last.
+        dropout: Probability of zeroing an element, rounded to a multiple of 2^-16; the others are
+            scaled so that the mean is kept. Apply it in training only.
+        seed: An integer or an int64 tensor of shape `[1]` that fixes which elements drop, as
+            `sparsegnn.ops.dropout` does; by default a draw from torch's generator.
+        out_dtype: dtype of y, by default that of x; float64 only for float64.
         transpose: Aggregate over targets instead: x is then `[M, F]` and y `[K, F]`.
 
     Returns:
-        `[M, F]` of the dtype of x.
+        `[M, F]` of `out_dtype`.
 
     Raises:
         ValueError: A shape, dtype or device does not fit; the message names the argument.
 
     Deterministic, whatever the number of threads. Differentiable, any number of times, in x,
-    edge_weight, a floating edge_mask, the scales and bias.
+    edge_weight, a floating edge_mask, the scales, bias and residual; the derivative draws the
+    dropped elements again instead of storing them.
     """
     if reduce not in ("sum", "mean"):
         raise ValueError(f"reduce must be 'sum' or 'mean', got {reduce!r}.")
@@ -63,7 +76,8 @@ def spmm(
     rows, cols = as_acc(row_scale, x.dtype), as_acc(col_scale, x.dtype)
     if _requires_grad(rows, cols):
         weight, rows, cols = _fold_scales(csr, weight, rows, cols)
-    return call(  # type: ignore[no-any-return]
+    fused = None if relu and _requires_grad(x, weight, soft, bias, residual) else residual
+    y: Tensor = call(
         torch.ops.sparsegnn.spmm.default,
         *csr,
         x,
@@ -75,11 +89,26 @@ def spmm(
         as_acc(bias, x.dtype),
         reduce == "mean",
         relu,
+        fused,
+        dropout,
+        seed_tensor(seed, x.device) if dropout != 0 else None,
+        out_dtype,
     )
+    return y if fused is residual or residual is None else _add_residual(y, residual)
 
 
 def _requires_grad(*tensors: Tensor | None) -> bool:
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+
+
+def _add_residual(y: Tensor, residual: Tensor) -> Tensor:
+    """Outside of the operator, whose derivative takes the sign of ReLU from its output."""
+    if residual.shape != y.shape or residual.dtype != y.dtype:
+        raise ValueError(
+            f"residual must have shape {list(y.shape)} and dtype {y.dtype}, got "
+            f"{list(residual.shape)} and {residual.dtype}."
+        )
+    return y + residual
 
 
 def _fold_scales(

@@ -12,7 +12,7 @@ from sparsegnn.ops._library import acc_dtype, check_devices, register_fake
 if TYPE_CHECKING:
     from sparsegnn.graph import CsrTensors
 
-_NUM_INPUTS = 15
+_NUM_INPUTS = 19
 
 
 @register_fake("sparsegnn::spmm")
@@ -24,26 +24,45 @@ def _spmm_fake(
     t_col: Tensor,
     t_edge_id: Tensor | None,
     x: Tensor,
-    *rest: Any,
+    weight: Tensor | None,
+    mask: Tensor | None,
+    bits: Tensor | None,
+    row_scale: Tensor | None,
+    col_scale: Tensor | None,
+    bias: Tensor | None,
+    mean: bool,
+    relu: bool,
+    residual: Tensor | None = None,
+    dropout: float = 0.0,
+    seed: Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
 ) -> Tensor:
-    check_devices(rowptr, col, edge_id, t_rowptr, t_col, t_edge_id, x, *rest)
+    check_devices(rowptr, col, edge_id, t_rowptr, t_col, t_edge_id, x, weight, mask, bits)
+    check_devices(rowptr, row_scale, col_scale, bias, residual, seed)
     torch._check(x.dim() == 2, lambda: f"x must have 2 dimensions, got shape {list(x.shape)}.")
     torch._check(
         x.shape[0] == t_rowptr.shape[0] - 1,
         lambda: f"x must have one row per source node, got shape {list(x.shape)}.",
     )
-    return x.new_empty(rowptr.shape[0] - 1, x.shape[1])
+    return x.new_empty(rowptr.shape[0] - 1, x.shape[1], dtype=out_dtype or x.dtype)
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    *csr, x, weight, mask, bits, row_scale, col_scale, _, mean, relu = inputs
+    *csr, x, weight, mask, bits, row_scale, col_scale, _, mean, relu = inputs[:15]
+    residual, dropout, seed, _ = inputs[15:]
     if ctx.needs_input_grad[10] or ctx.needs_input_grad[11]:
         raise RuntimeError(
             "row_scale and col_scale of the raw operator take no gradient: use sparsegnn.ops.spmm."
         )
+    if relu and residual is not None:
+        raise RuntimeError(
+            "relu with residual has no gradient in the raw operator: use sparsegnn.ops.spmm."
+        )
     needs_x = ctx.needs_input_grad[7] or ctx.needs_input_grad[8]
     saved = (weight, mask, bits, row_scale, col_scale)
-    ctx.save_for_backward(*csr, x if needs_x else None, *saved, output if relu else None)
+    epilogue = (output if relu else None, seed)
+    ctx.save_for_backward(*csr, x if needs_x else None, *saved, *epilogue)
+    ctx.dropout = dropout
     ctx.mean = mean
     ctx.dtype = x.dtype
 
@@ -57,18 +76,29 @@ def _kept_in_degree(csr: CsrTensors, bits: Tensor | None, dtype: torch.dtype) ->
     return counts.squeeze(1)  # type: ignore[no-any-return]
 
 
+def _before_epilogue(
+    grad: Tensor, output: Tensor | None, dropout: float, seed: Tensor | None
+) -> Tensor:
+    """The gradient before dropout and ReLU; `output` is positive where ReLU let through."""
+    if dropout != 0.0:
+        grad = torch.ops.sparsegnn.dropout.default(grad, dropout, seed)
+    if output is not None:
+        grad = torch.ops.aten.threshold_backward.default(grad, output, 0)
+    return grad
+
+
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     from sparsegnn.graph import CsrTensors
 
-    *indices, x, weight, mask, bits, row_scale, col_scale, output = ctx.saved_tensors
+    *indices, x, weight, mask, bits, row_scale, col_scale, output, seed = ctx.saved_tensors
     csr = CsrTensors(*indices)
-    if output is not None:
-        grad = torch.ops.aten.threshold_backward.default(grad, output, 0)
+    grads: list[Tensor | None] = [None] * _NUM_INPUTS
+    needs = ctx.needs_input_grad  # as long as the arguments given: defaults at the end are left out
+    grads[15] = grad if any(needs[15:16]) else None
+    grad = _before_epilogue(grad, output, ctx.dropout, seed).to(ctx.dtype)
     if ctx.mean:
         inverse = _kept_in_degree(csr, bits, acc_dtype(ctx.dtype)).clamp(min=1).reciprocal()
         row_scale = inverse if row_scale is None else row_scale * inverse
-    grads: list[Tensor | None] = [None] * _NUM_INPUTS
-    needs = ctx.needs_input_grad
     if needs[6]:
         grads[6] = torch.ops.sparsegnn.spmm.default(
             *csr.transposed(), grad, weight, mask, bits, col_scale, row_scale, None, False, False

@@ -7,6 +7,7 @@ from sparsegnn.testing.reference import (
     reference_spmm,
     reference_topk_mask,
 )
+from sparsegnn.testing.reference_dropout import reference_dropout
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "assert_close",
     "power_law_graph",
     "random_graph",
+    "reference_dropout",
     "reference_sddmm",
     "reference_sparse_linear",
     "reference_spmm",

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sparsegnn.testing.reference_dropout import reference_dropout
+
 
 def reference_spmm(
     edge_index: Tensor,
@@ -20,6 +22,9 @@ def reference_spmm(
     col_scale: Tensor | None = None,
     bias: Tensor | None = None,
     relu: bool = False,
+    residual: Tensor | None = None,
+    dropout: float = 0.0,
+    seed: int = 0,
 ) -> Tensor:
     """`sparsegnn.ops.spmm`, one edge at a time in float64."""
     out = torch.zeros(num_dst, x.shape[1], dtype=torch.float64)
@@ -42,7 +47,11 @@ def reference_spmm(
         out *= row_scale.double().unsqueeze(1)
     if bias is not None:
         out += bias.double()
-    return out.relu() if relu else out
+    if relu:
+        out = out.relu()
+    if dropout:
+        out = reference_dropout(out, dropout, seed)
+    return out if residual is None else out + residual.double()
 
 
 def reference_sddmm(

@@ -58,6 +58,28 @@ CASES = {
         "torch.ops.sparsegnn.spmm(*csr, x, None, None, torch.zeros(1), None, None, None, False,"
         " False)": "bits must have dtype Byte",
     },
+    "spmm epilogue": {
+        "ops.spmm(g, x, residual=torch.rand(3, 5))": "residual must have shape [3, 4], got [3, 5]",
+        "ops.spmm(g, x, residual=torch.rand(4))": "residual must have shape [3, 4], got [4]",
+        "ops.spmm(g, x, residual=x.double())": "residual must have dtype Float, got Double",
+        "ops.spmm(g, x, residual=x.to('meta'))": "must be on the device of the graph",
+        "ops.spmm(g, x.requires_grad_(), relu=True, residual=x.half())": "residual must have",
+        "ops.spmm(g, x, dropout=1.5)": "dropout must lie in [0, 1], got 1.5",
+        "ops.spmm(g, x, dropout=float('nan'))": "dropout must lie in [0, 1], got nan",
+        "ops.spmm(g, x, dropout=0.5, seed=2**63)": "seed must fit in 64 bits, got",
+        "ops.spmm(g, x, dropout=0.5, seed=torch.tensor(3))": "seed must have shape [1], got []",
+        "ops.spmm(g, x, dropout=0.5, seed=torch.tensor([3.0]))": "seed must have dtype Long",
+        "ops.spmm(g, x, out_dtype=torch.float64)": "out_dtype must be float64 exactly when x is",
+        "ops.spmm(g, x.double(), out_dtype=torch.float32)": "out_dtype must be float64 exactly",
+        "ops.spmm(g, x, out_dtype=torch.int32)": "out_dtype must be float32, float64, float16",
+        "torch.ops.sparsegnn.spmm(*csr, x, None, None, None, None, None, None, False, False, None,"
+        " 0.5)": "seed must be an int64 tensor of shape [1], got none",
+    },
+    "dropout": {
+        "ops.dropout(x, -0.1)": "dropout must lie in [0, 1], got -0.1",
+        "ops.dropout(x.long(), 0.1)": "x must be float32",
+        "ops.dropout(x, 0.1, torch.tensor([1, 2]))": "seed must have shape [1], got [2]",
+    },
     "sddmm": {
         "ops.sddmm(g, torch.randn(4, 4), x)": "a must have one row per target node",
         "ops.sddmm(g, x, torch.randn(3, 5))": "b must have shape [3, 4], got [3, 5]",

@@ -13,7 +13,15 @@ from sparsegnn.ops._library import LIBRARY
 from sparsegnn.testing import adversarial_graph
 
 OPS = torch.ops.sparsegnn
-NAMES = ["spmm", "sddmm", "sparse_linear", "sparse_linear_grad", "topk_mask", "gcn_hidden"]
+NAMES = [
+    "spmm",
+    "dropout",
+    "sddmm",
+    "sparse_linear",
+    "sparse_linear_grad",
+    "topk_mask",
+    "gcn_hidden",
+]
 
 
 def leaf(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:

@@ -41,6 +41,8 @@ SGNN_HD Philox4 philox(uint64_t seed, uint64_t low, uint64_t high = 0) {
   return {{c0, c1, c2, c3}};
 }
 
+constexpr uint32_t kKeepAll = 65536;  // a dropout threshold that drops nothing
+
 // Dropout of element `index`: sixteen random bits each, eight elements per counter. An element is
 // kept when its bits are below `threshold`, kept with probability threshold / 65536.
 SGNN_HD bool dropout_keeps(uint64_t seed, int64_t index, uint32_t threshold) {
@@ -52,6 +54,13 @@ SGNN_HD bool dropout_keeps(uint64_t seed, int64_t index, uint32_t threshold) {
 // The threshold nearest to keeping with probability 1 - p.
 SGNN_HD uint32_t dropout_threshold(double p) {
   return static_cast<uint32_t>((1.0 - p) * 65536.0 + 0.5);
+}
+
+// What kept elements are multiplied by, so that the mean is kept. Without any there is nothing to
+// scale.
+template <typename A>
+SGNN_HD A dropout_scale(uint32_t threshold) {
+  return threshold == 0 ? A(0) : A(65536) / static_cast<A>(threshold);
 }
 
 // A uniform integer in [0, bound) for 0 < bound <= 2^32 from one random word.

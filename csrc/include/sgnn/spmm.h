@@ -1,26 +1,33 @@
-// SpMM: y[i] = act(scale_i * sum over kept edges e = (j -> i) of c_e * x[j] + bias)   [M, F]
+// SpMM, over the kept edges e = (j -> i) of every row i:                                  [M, F]
+//
+//   y[i] = residual[i] + dropout(act(scale_i * sum_e c_e * x[j] + bias))
 //
 // c_e = weight[id] * mask[id] * col_scale[j] with every factor optional; an edge whose bit is clear
 // is skipped, so a NaN or Inf behind it cannot reach y. scale_i = row_scale[i], and for `mean` also
-// 1 / (number of kept edges of row i). A row without kept edges sums to zero.
+// 1 / (number of kept edges of row i). A row without kept edges sums to zero. Dropout keeps element
+// (i, f) when dropout_keeps(*seed, i * F + f, threshold) and scales it by 65536 / threshold; a
+// dropped element is zero whatever its value was.
 // Accumulates in acc_t<T>, in stored edge order: the result does not depend on the thread count.
+// The epilogue is computed in acc_t<T> and rounded once, to the type of y.
 #pragma once
 
 #include <cstdint>
 
 #include "sgnn/csr.h"
+#include "sgnn/random.h"
 #include "sgnn/status.h"
 #include "sgnn/types.h"
 
 namespace sgnn {
 
 struct SpmmArgs {
-  CsrArg csr;                     // [M, K] pattern
-  DType dtype = DType::kFloat32;  // T: element type of x and y
-  int64_t width = 0;              // F
-  const void* x = nullptr;        // T [K, F], rows `x_stride` elements apart, columns contiguous
+  CsrArg csr;                         // [M, K] pattern
+  DType dtype = DType::kFloat32;      // T: element type of x
+  DType out_dtype = DType::kFloat32;  // O: of y and residual; acc_t<O> = acc_t<T>
+  int64_t width = 0;                  // F
+  const void* x = nullptr;  // T [K, F], rows `x_stride` elements apart, columns contiguous
   int64_t x_stride = 0;
-  void* y = nullptr;                // T [M, F], contiguous, every element is written
+  void* y = nullptr;                // O [M, F], contiguous, every element is written
   const void* weight = nullptr;     // acc_t<T> [nnz] by edge id, or null for 1
   const void* mask = nullptr;       // acc_t<T> [nnz] by edge id, or null for 1
   const uint8_t* bits = nullptr;    // packed bits by edge id, or null to keep every edge
@@ -29,6 +36,10 @@ struct SpmmArgs {
   const void* bias = nullptr;       // acc_t<T> [F] or null
   bool mean = false;
   bool relu = false;
+  const void* residual = nullptr;  // O [M, F] or null, rows `residual_stride` elements apart
+  int64_t residual_stride = 0;
+  uint32_t dropout_threshold = kKeepAll;  // kKeepAll drops nothing and reads no seed
+  const int64_t* seed = nullptr;          // [1], where the op runs: a captured graph may change it
 };
 
 // Computes columns [feature_begin, feature_end) of rows [row_begin, row_end) on the calling thread.
