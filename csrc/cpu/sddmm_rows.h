@@ -1,10 +1,10 @@
-// The SDDMM loop body over rows [begin, end), for one instruction set: the row of `a` stays in
-// cache while the rows of `b` are gathered.
+// The SDDMM loop body over rows [begin, end), for one instruction set: a tile of the row of `a`
+// stays in registers while the rows of `b` are gathered.
 #pragma once
 
-#include "sgnn/bitmask.h"
+#include "edge_block.h"
+#include "row_tile.h"
 #include "sgnn/sddmm.h"
-#include "simd.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -19,68 +19,103 @@ class SddmmRows {
         a_(static_cast<const T*>(args.a)),
         b_(static_cast<const T*>(args.b)),
         out_(static_cast<A*>(args.out)),
-        coef_(static_cast<const A*>(args.coef)),
-        row_scale_(static_cast<const A*>(args.row_scale)),
-        col_scale_(static_cast<const A*>(args.col_scale)) {}
+        factors_{static_cast<const A*>(args.coef), nullptr, static_cast<const A*>(args.col_scale),
+                 args.bits},
+        row_scale_(static_cast<const A*>(args.row_scale)) {}
 
   void run(int64_t begin, int64_t end) const {
+    clear_dropped(begin, end);
+    for_each_tile<kMaxTile, A>(0, args_.width, [&](auto shape, int64_t f, int count) {
+      using Shape = decltype(shape);
+      run_tile<Shape::kTile, Shape::kPartial>(begin, end, f, count);
+    });
+  }
+
+ private:
+  static constexpr int kMaxTile = 16;
+  using Block = EdgeBlock<A, Index>;
+  using Dots = BlockDots<A, Index>;
+
+  // Dropped edges, and all of them where rows have no columns, are zero.
+  void clear_dropped(int64_t begin, int64_t end) const {
+    if (args_.bits == nullptr && args_.width > 0) return;
+    const int64_t last = static_cast<int64_t>(csr_.rowptr[end]);
+    for (int64_t e = static_cast<int64_t>(csr_.rowptr[begin]); e < last; ++e) {
+      out_[csr_.value_index(e)] = A(0);
+    }
+  }
+
+  bool scaled() const { return factors_.any() || row_scale_ != nullptr; }
+
+  template <int kTile, bool kPartial>
+  void run_tile(int64_t begin, int64_t end, int64_t f, int count) const {
+    Block block(csr_, factors_);
+    Dots dots;
+    int64_t position = static_cast<int64_t>(csr_.rowptr[begin]);
+    const int64_t stop = static_cast<int64_t>(csr_.rowptr[end]);
+    if (position < stop) block.load(position, stop);
     for (int64_t row = begin; row < end; ++row) {
-      const T* left = a_ + row * args_.a_stride;
-      const A scale = row_scale_ != nullptr ? row_scale_[row] : A(1);
+      vec_t<A> left[kTile];
+      const T* source = a_ + row * args_.a_stride + f;
+#pragma GCC unroll 16
+      for (int v = 0; v < kTile; ++v) left[v] = load_tile<kTile, kPartial>(source, v, count);
       const int64_t last = static_cast<int64_t>(csr_.rowptr[row + 1]);
-      for (int64_t e = static_cast<int64_t>(csr_.rowptr[row]); e < last; ++e) {
-        run_edge(e, left, scale);
+      while (position < last) {
+        const int64_t piece = last < block.end() ? last : block.end();
+        run_edges<kTile, kPartial>(block, block.slot(position), block.slot(piece), f, count, left,
+                                   dots);
+        if (scaled()) set_factors(block, block.slot(position), block.slot(piece), row, dots);
+        position = piece;
+        if (position < block.end()) continue;
+        dots.write(block, f == 0, scaled() && f + count == args_.width, out_);
+        if (position < stop) block.load(position, stop);
       }
     }
   }
 
- private:
-  static constexpr int64_t kDistance = 6;       // edges ahead
-  static constexpr int64_t kMaxPrefetch = 256;  // elements of one row
-
-  // Column of stored position e; asks for the row that a later position will gather. One function:
-  // GCC takes a function that only prefetches for one without effects and drops its calls.
-  SGNN_INLINE int64_t column_with_prefetch(int64_t e) const {
-    const int64_t ahead = e + kDistance;
-    if (ahead < csr_.nnz) {
-      const T* row = b_ + static_cast<int64_t>(csr_.col[ahead]) * args_.b_stride;
-      constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
-      const int64_t count = args_.width < kMaxPrefetch ? args_.width : kMaxPrefetch;
-      for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(row + i, 0, 3);
+  // Four edges at a time share the loads of `left`; the rest of the row is reduced together.
+  template <int kTile, bool kPartial>
+  SGNN_INLINE void run_edges(const Block& block, int begin, int end, int64_t f, int count,
+                             const vec_t<A>* left, Dots& dots) const {
+    int slot = begin;
+    for (; slot + 4 <= end; slot += 4) {
+      vec_t<A> sum[4] = {};
+      multiply<kTile, kPartial, 4>(block, slot, f, count, left, sum);
+      dots.put4(slot, sum);
     }
-    return static_cast<int64_t>(csr_.col[e]);
-  }
-
-  SGNN_INLINE void run_edge(int64_t e, const T* left, A scale) const {
-    const int64_t column = column_with_prefetch(e);
-    const int64_t id = csr_.value_index(e);
-    if (args_.bits != nullptr && !test_bit(args_.bits, id)) {
-      out_[id] = A(0);
-      return;
-    }
-    A factor = scale;
-    if (coef_ != nullptr) factor *= coef_[id];
-    if (col_scale_ != nullptr) factor *= col_scale_[column];
-    out_[id] = factor * dot(left, b_ + column * args_.b_stride);
-  }
-
-  // Four partial sums hide the latency of the additions.
-  SGNN_INLINE A dot(const T* left, const T* right) const {
-    constexpr int64_t lanes = kLanes<A>;
-    const int64_t width = args_.width;
+    if (slot == end) return;
     vec_t<A> sum[4] = {};
-    int64_t f = 0;
-    for (; f + 4 * lanes <= width; f += 4 * lanes) {
+    for (int k = 0; slot + k < end; ++k) {
+      multiply<kTile, kPartial, 1>(block, slot + k, f, count, left, sum + k);
+    }
+    dots.put4(slot, sum);
+  }
+
+  template <int kTile, bool kPartial, int kEdges>
+  SGNN_INLINE void multiply(const Block& block, int slot, int64_t f, int count,
+                            const vec_t<A>* left, vec_t<A>* sum) const {
+    constexpr int kDistance = prefetch_distance<kTile, T>();
+    const T* right[kEdges];
 #pragma GCC unroll 4
-      for (int v = 0; v < 4; ++v)
-        sum[v] += load(left + f + v * lanes) * load(right + f + v * lanes);
+    for (int k = 0; k < kEdges; ++k) {
+      prefetch_tile<kTile>(b_ + block.col(slot + k + kDistance) * args_.b_stride + f);
+      right[k] = b_ + block.col(slot + k) * args_.b_stride + f;
     }
-    for (; f + lanes <= width; f += lanes) sum[0] += load(left + f) * load(right + f);
-    if (f < width) {
-      const int count = static_cast<int>(width - f);
-      sum[1] += load_partial<T>(left + f, count) * load_partial<T>(right + f, count);
+#pragma GCC unroll 16
+    for (int v = 0; v < kTile; ++v) {
+#pragma GCC unroll 4
+      for (int k = 0; k < kEdges; ++k) {
+        sum[k] += left[v] * load_tile<kTile, kPartial>(right[k], v, count);
+      }
     }
-    return horizontal_sum<A>((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  }
+
+  SGNN_INLINE void set_factors(const Block& block, int begin, int end, int64_t row,
+                               Dots& dots) const {
+    const A scale = row_scale_ != nullptr ? row_scale_[row] : A(1);
+    for (int slot = begin; slot < end; ++slot) {
+      dots.set_factor(slot, scale * block.coefficient(slot));
+    }
   }
 
   const SddmmArgs& args_;
@@ -88,9 +123,8 @@ class SddmmRows {
   const T* a_;
   const T* b_;
   A* out_;
-  const A* coef_;
+  const EdgeFactors<A> factors_;
   const A* row_scale_;
-  const A* col_scale_;
 };
 
 }  // namespace sgnn::cpu::SGNN_ISA

@@ -4,6 +4,7 @@
 
 #include "cuda_stream.h"
 #include "graph_args.h"
+#include "huge_pages.h"
 #include "parallel.h"
 
 namespace sgnn::binding {
@@ -55,6 +56,7 @@ Tensor sddmm_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_
                     OptionalTensor row_scale, OptionalTensor col_scale) {
   const SddmmCall call =
       prepare(rowptr, col, edge_id, t_rowptr, a, b, coef, bits, row_scale, col_scale);
+  advise_huge_pages(call.out);
   for_each_row_range(call.args.csr, call.args.width,
                      [&](int64_t begin, int64_t end) { sddmm_cpu(call.args, begin, end); });
   return call.out;
