@@ -1,7 +1,8 @@
 """Pruned graphs and pruned weights that actually run faster.
 
-`Graph`, `SparseMatrix`, `SparseWeight` and `Mask` hold structure; `ops` are the functional
-operators; `nn` are drop-in layers; `pruning` finds tickets; `tickets` stores and compiles them.
+`Graph`, `SparseMatrix`, `SparseRows`, `SparseWeight` and `Mask` hold structure; `ops` are the
+functional operators; `nn` are drop-in layers; `pruning` finds tickets; `tickets` stores and
+compiles them.
 """
 
 from importlib import import_module
@@ -12,6 +13,7 @@ from sparsegnn import ops
 from sparsegnn.graph import Graph
 from sparsegnn.mask import Mask
 from sparsegnn.sparse_matrix import SparseMatrix
+from sparsegnn.sparse_rows import SparseRows
 from sparsegnn.sparse_weight import SparseWeight
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ __all__ = [
     "Graph",
     "Mask",
     "SparseMatrix",
+    "SparseRows",
     "SparseWeight",
     "Ticket",
     "analysis",

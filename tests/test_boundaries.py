@@ -14,7 +14,7 @@ LAYERS = [
     {"mask", "_host"},
     {"graph"},
     {"ops"},
-    {"sparse_matrix", "sparse_weight"},
+    {"sparse_matrix", "sparse_rows", "sparse_weight"},
     {"nn", "testing"},
     {"data", "training"},
     {"tickets"},

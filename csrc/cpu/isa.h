@@ -7,6 +7,7 @@
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
+#include "sgnn/topk_rows.h"
 
 namespace sgnn::cpu {
 
@@ -31,6 +32,7 @@ struct ProjectArgs {
   void sddmm(const SddmmArgs& args, int64_t begin, int64_t end);                            \
   void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \
   void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end);    \
+  void topk_rows(const TopkRowsArgs& args, void* keys, int64_t begin, int64_t end);         \
   }
 
 SGNN_DECLARE_ISA(baseline)

@@ -6,6 +6,7 @@
 #include "sgnn/spmm.h"
 #include "sgnn/status.h"
 #include "sgnn/topk_mask.h"
+#include "sgnn/topk_rows.h"
 
 namespace sgnn {
 namespace {
@@ -29,5 +30,7 @@ Status sparse_linear_grad_cuda(const SparseLinearGradArgs&, void*, Stream) { ret
 
 int64_t topk_mask_workspace(const TopkMaskArgs&) { return 0; }
 Status topk_mask_cuda(const TopkMaskArgs&, void*, Stream) { return kMissing; }
+
+Status topk_rows_cuda(const TopkRowsArgs&, Stream) { return kMissing; }
 
 }  // namespace sgnn

@@ -7,6 +7,7 @@
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
 #include "sgnn/topk_mask.h"
+#include "sgnn/topk_rows.h"
 
 namespace {
 
@@ -22,6 +23,7 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(explains(sgnn::sparse_linear_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::sparse_linear_grad_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::topk_mask_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::topk_rows_cuda({}, nullptr)));
   CHECK(sgnn::sparse_linear_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_grad_workspace({}) == 0);
   CHECK(sgnn::topk_mask_workspace({}) == 0);

@@ -21,6 +21,7 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
   // Attention
 
   // Sparse rows and sparse products
+  m.def("topk_rows(Tensor x, int k, bool magnitude) -> (Tensor, Tensor)");
 
   // Linear layers
   m.def(

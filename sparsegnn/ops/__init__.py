@@ -6,5 +6,16 @@ from sparsegnn.ops.linear import sparse_linear
 from sparsegnn.ops.sddmm import sddmm
 from sparsegnn.ops.spmm import spmm
 from sparsegnn.ops.topk import topk_mask
+from sparsegnn.ops.topk_rows import topk_matrix, topk_rows
 
-__all__ = ["dropout", "gcn_hidden", "pack_panels", "sddmm", "sparse_linear", "spmm", "topk_mask"]
+__all__ = [
+    "dropout",
+    "gcn_hidden",
+    "pack_panels",
+    "sddmm",
+    "sparse_linear",
+    "spmm",
+    "topk_mask",
+    "topk_matrix",
+    "topk_rows",
+]

@@ -8,6 +8,7 @@ from sparsegnn.testing.reference import (
     reference_topk_mask,
 )
 from sparsegnn.testing.reference_dropout import reference_dropout
+from sparsegnn.testing.reference_sparse import reference_topk_rows
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "reference_sparse_linear",
     "reference_spmm",
     "reference_topk_mask",
+    "reference_topk_rows",
 ]

@@ -4,7 +4,7 @@ import pytest
 
 from bench.cases import Case, agreement
 from bench.inputs import EdgeList
-from bench.ops import sddmm, sparse_linear, spmm, topk_mask
+from bench.ops import sddmm, sparse_linear, spmm, topk_mask, topk_rows
 
 
 def _small(edges: EdgeList) -> Iterator[Case]:
@@ -15,6 +15,7 @@ def _small(edges: EdgeList) -> Iterator[Case]:
     yield sddmm.dots(edges, 6)
     yield sparse_linear.product(33, 40, 17, 0.9)
     yield topk_mask.largest(1000)
+    yield topk_rows.selection(50, 20, 3)
 
 
 def test_all_alternatives_of_every_operator_agree(edges: EdgeList) -> None:

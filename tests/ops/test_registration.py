@@ -20,6 +20,7 @@ NAMES = [
     "sparse_linear",
     "sparse_linear_grad",
     "topk_mask",
+    "topk_rows",
     "gcn_hidden",
 ]
 

@@ -4,7 +4,9 @@
 #if defined(__CUDACC__)
 #define SGNN_HD __host__ __device__ __forceinline__
 #else
-#define SGNN_HD inline
+// Always inlined: the CPU kernels include these functions once per instruction set, and the linker
+// must never merge the copies.
+#define SGNN_HD inline __attribute__((always_inline))
 #endif
 
 #define SGNN_RESTRICT __restrict__
