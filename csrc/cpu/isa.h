@@ -4,6 +4,8 @@
 #include <cstdint>
 
 #include "sgnn/dropout.h"
+#include "sgnn/edge_scores.h"
+#include "sgnn/edge_softmax.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
@@ -30,6 +32,10 @@ struct ProjectArgs {
   void dropout(const DropoutArgs& args, int64_t begin, int64_t end);                        \
   void project(const ProjectArgs& args);                                                    \
   void sddmm(const SddmmArgs& args, int64_t begin, int64_t end);                            \
+  void edge_scores(const EdgeScoresArgs& args, int64_t begin, int64_t end);                 \
+  void edge_sum(const EdgeSumArgs& args, int64_t begin, int64_t end);                       \
+  void edge_softmax(const EdgeSoftmaxArgs& args, int64_t begin, int64_t end);               \
+  void edge_softmax_grad(const EdgeSoftmaxGradArgs& args, int64_t begin, int64_t end);      \
   void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \
   void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end);    \
   void topk_rows(const TopkRowsArgs& args, void* keys, int64_t begin, int64_t end);         \

@@ -1,6 +1,8 @@
 // The CUDA entry points of a build without nvcc: the same symbols, each answering with one
 // sentence.
 #include "sgnn/dropout.h"
+#include "sgnn/edge_scores.h"
+#include "sgnn/edge_softmax.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
@@ -22,6 +24,11 @@ bool cuda_compiled() { return false; }
 Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
 Status spmm_cuda(const SpmmArgs&, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
+
+Status edge_scores_cuda(const EdgeScoresArgs&, Stream) { return kMissing; }
+Status edge_sum_cuda(const EdgeSumArgs&, Stream) { return kMissing; }
+Status edge_softmax_cuda(const EdgeSoftmaxArgs&, Stream) { return kMissing; }
+Status edge_softmax_grad_cuda(const EdgeSoftmaxGradArgs&, Stream) { return kMissing; }
 
 int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }
 int64_t sparse_linear_grad_workspace(const SparseLinearGradArgs&) { return 0; }

@@ -19,6 +19,18 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor? col_scale) -> Tensor");
 
   // Attention
+  m.def(
+      "edge_scores(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor? dst, Tensor? src, Tensor? bits, float negative_slope) -> Tensor");
+  m.def(
+      "edge_sum(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor values, Tensor? bits) -> Tensor");
+  m.def(
+      "edge_softmax(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor scores, Tensor? bits) -> Tensor");
+  m.def(
+      "edge_softmax_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
+      "Tensor t_col, Tensor? t_edge_id, Tensor softmax, Tensor grad, Tensor? bits) -> Tensor");
 
   // Sparse rows and sparse products
   m.def("topk_rows(Tensor x, int k, bool magnitude) -> (Tensor, Tensor)");

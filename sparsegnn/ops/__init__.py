@@ -1,6 +1,8 @@
 """Functional operators: the public face of the native kernels."""
 
 from sparsegnn.ops.dropout import dropout
+from sparsegnn.ops.edge_scores import edge_scores
+from sparsegnn.ops.edge_softmax import edge_softmax
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
 from sparsegnn.ops.linear import sparse_linear
 from sparsegnn.ops.sddmm import sddmm
@@ -10,6 +12,8 @@ from sparsegnn.ops.topk_rows import topk_matrix, topk_rows
 
 __all__ = [
     "dropout",
+    "edge_scores",
+    "edge_softmax",
     "gcn_hidden",
     "pack_panels",
     "sddmm",

@@ -25,3 +25,11 @@ def split_mask(edge_mask: EdgeMask, num_edges: int) -> tuple[Tensor | None, Tens
     if not edge_mask.is_floating_point():
         raise TypeError(f"edge_mask must be bool, floating point or a Mask, got {edge_mask.dtype}.")
     return edge_mask, None
+
+
+def split_bits(edge_mask: EdgeMask, num_edges: int) -> Tensor | None:
+    """The packed bits of a mask that only keeps or drops; a floating mask is an error."""
+    soft, bits = split_mask(edge_mask, num_edges)
+    if soft is not None:
+        raise TypeError(f"edge_mask must be bool or a Mask, got {soft.dtype}.")
+    return bits

@@ -52,6 +52,12 @@ def as_acc(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return values.to(acc_dtype(dtype)).contiguous()
 
 
+def check_floating(tensor: Tensor, name: str) -> None:
+    """Rejects what `as_acc` would silently turn into floating point."""
+    if not tensor.is_floating_point():
+        raise TypeError(f"{name} must be floating point, got {tensor.dtype}.")
+
+
 def check_devices(reference: Tensor, *tensors: Any) -> None:
     """Fake kernels reject what the real ones would: tensors on other devices than the graph."""
     for tensor in tensors:

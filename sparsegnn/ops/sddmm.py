@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
+from sparsegnn.ops.edge_scores import edge_scores
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 _NUM_INPUTS = 12
 
 
-def sddmm(g: Graph, a: Tensor, b: Tensor, edge_mask: EdgeMask = None) -> Tensor:
+def sddmm(
+    g: Graph,
+    a: Tensor,
+    b: Tensor,
+    edge_mask: EdgeMask = None,
+    *,
+    op: Literal["dot", "add"] = "dot",
+) -> Tensor:
     """`out[e] = edge_mask[e] * dot(a[i], b[j])` for every edge e = (j -> i).
 
     Args:
@@ -24,6 +32,7 @@ def sddmm(g: Graph, a: Tensor, b: Tensor, edge_mask: EdgeMask = None) -> Tensor:
         a: `[M, F]`, float32, float64, float16 or bfloat16.
         b: `[K, F]`, the dtype of a.
         edge_mask: `[E]`: bool or `Mask` gives dropped edges 0, floating point scales.
+        op: "dot", or "add" for the sums `a[i] + b[j]`, `[E, F]` (`edge_scores`).
 
     Returns:
         `[E]` in the edges' own order, float32 (float64 for float64).
@@ -33,6 +42,10 @@ def sddmm(g: Graph, a: Tensor, b: Tensor, edge_mask: EdgeMask = None) -> Tensor:
 
     Deterministic, whatever the number of threads. Differentiable, any number of times.
     """
+    if op == "add":
+        return edge_scores(g, a, b, edge_mask)
+    if op != "dot":
+        raise ValueError(f"op must be 'dot' or 'add', got {op!r}.")
     soft, bits = split_mask(edge_mask, g.num_edges)
     return call(  # type: ignore[no-any-return]
         torch.ops.sparsegnn.sddmm.default, *g.csr, a, b, as_acc(soft, a.dtype), bits, None, None

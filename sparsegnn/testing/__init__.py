@@ -7,6 +7,7 @@ from sparsegnn.testing.reference import (
     reference_spmm,
     reference_topk_mask,
 )
+from sparsegnn.testing.reference_attention import reference_edge_scores, reference_edge_softmax
 from sparsegnn.testing.reference_dropout import reference_dropout
 from sparsegnn.testing.reference_sparse import reference_topk_rows
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
@@ -19,6 +20,8 @@ __all__ = [
     "power_law_graph",
     "random_graph",
     "reference_dropout",
+    "reference_edge_scores",
+    "reference_edge_softmax",
     "reference_sddmm",
     "reference_sparse_linear",
     "reference_spmm",

@@ -98,6 +98,29 @@ def test_sddmm(name: str, dtype: torch.dtype) -> None:
             assert_close(actual.cpu(), expected)
 
 
+@pytest.mark.parametrize("index", [torch.int32, torch.int64], ids=["int32", "int64"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_edge_softmax_and_scores(name: str, dtype: torch.dtype, index: torch.dtype) -> None:
+    graph = with_index(adversarial_graph(name).graph(), index)
+    keep = torch.rand(graph.num_edges) < 0.6
+    for heads in (1, 3, 8, 40):
+        results = []
+        for device in ("cpu", "cuda"):
+            torch.manual_seed(heads)
+            g = graph.to(device)
+            a, b, upstream = (
+                torch.randn(size, heads, dtype=dtype).to(device).requires_grad_()
+                for size in (g.num_dst, g.num_src, g.num_edges)
+            )
+            scores = sg.ops.edge_scores(g, a, b, negative_slope=0.2)
+            softmax = sg.ops.edge_softmax(g, scores, keep.to(device))
+            grads = torch.autograd.grad(softmax, (a, b), upstream)
+            results.append([t.detach().cpu() for t in (scores, softmax, *grads)])
+        for expected, actual in zip(*results, strict=True):
+            assert_close(actual, expected)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("samples", [0, 1, 33, 300])
 def test_sparse_linear(samples: int, dtype: torch.dtype) -> None:

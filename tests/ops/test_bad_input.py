@@ -91,6 +91,27 @@ CASES = {
         "ops.sddmm(g, x, x, torch.rand(5))": "coef must have shape [4], got [5]",
         "ops.sddmm(g, x, x, torch.ones(5, dtype=torch.bool))": "edge_mask must have shape [4]",
     },
+    "attention": {
+        "ops.edge_softmax(g, torch.rand(5))": "scores must have shape [4, 1], got [5, 1]",
+        "ops.edge_softmax(g, torch.rand(4, 2, 1))": "scores must have shape [E] or [E, H]",
+        "ops.edge_softmax(g, torch.ones(4, dtype=torch.complex64).real.long())": "scores must",
+        "ops.edge_softmax(g, torch.rand(4), torch.rand(4))": "edge_mask must be bool or a Mask",
+        "ops.edge_softmax(g, torch.rand(4), keep[:3])": "edge_mask must have shape [4], got [3]",
+        "ops.edge_softmax(g, torch.rand(4).to('meta'))": "must be on the device of the graph",
+        "ops.edge_scores(g, x[:2], x)": "dst must have shape [3, 4], got [2, 4]",
+        "ops.edge_scores(g, x, x[:, :2])": "src must have shape [3, 4], got [3, 2]",
+        "ops.edge_scores(g, x[0], x)": "dst must have 2 dimensions",
+        "ops.edge_scores(g, x, x.double())": "s_src must have the dtype of s_dst",
+        "ops.edge_scores(g, x.long(), x.long())": "s_dst must be floating point",
+        "ops.sddmm(g, x, x, op='mul')": "op must be 'dot' or 'add', got 'mul'",
+        "torch.ops.sparsegnn.edge_scores(*csr, None, None, None, 1.0)": "dst must be given",
+        "torch.ops.sparsegnn.edge_scores(*csr, x.half(), None, None, 1.0)": "dst must be float32",
+        "torch.ops.sparsegnn.edge_sum(*csr, x[:2], None)": "values must have shape [4, 4]",
+        "torch.ops.sparsegnn.edge_sum(*csr, torch.rand(2, 4).t(), None)": "values must be contig",
+        "torch.ops.sparsegnn.edge_softmax_grad(*csr, torch.rand(4, 2), torch.rand(4, 1), None)": (
+            "grad must have shape [4, 2], got [4, 1]"
+        ),
+    },
     "sparse_linear": {
         "ops.sparse_linear(torch.randn(3, 5), W)": "x must have 4 columns",
         "ops.sparse_linear(torch.randn(4), W)": "x must have 2 dimensions",

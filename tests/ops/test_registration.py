@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from sparsegnn.ops._library import LIBRARY
 from sparsegnn.testing import adversarial_graph
 
 OPS = torch.ops.sparsegnn
+ATTENTION = ["edge_scores", "edge_sum", "edge_softmax", "edge_softmax_grad"]
 NAMES = [
     "spmm",
     "dropout",
+    *ATTENTION,
     "sddmm",
     "sparse_linear",
     "sparse_linear_grad",
@@ -60,6 +63,19 @@ def linear_grad_arguments(grad: bool) -> tuple[Any, ...]:
     return (*weight.csr, *tensors)
 
 
+def attention_arguments(name: str, grad: bool) -> tuple[Any, ...]:
+    g = adversarial_graph("parallel edges").graph()
+    bits = sg.Mask.from_bool(torch.tensor([True, True, False, True])).packed
+    shapes = {
+        "edge_scores": ((3, 2), (3, 2)),
+        "edge_sum": ((4, 2),),
+        "edge_softmax": ((4, 2),),
+        "edge_softmax_grad": ((4, 2), (4, 2)),
+    }[name]
+    tensors = [leaf(*shape) if grad else leaf(*shape).detach() for shape in shapes]
+    return (*g.csr, *tensors, bits, *([0.2] if name == "edge_scores" else []))
+
+
 def hidden_arguments() -> tuple[Any, ...]:
     g = adversarial_graph("path").graph()
     x = sg.SparseMatrix.from_dense(torch.eye(40, 6))
@@ -73,6 +89,7 @@ CASES: list[tuple[str, Callable[[bool], tuple[Any, ...]]]] = [
     ("sddmm", sddmm_arguments),
     ("sparse_linear", linear_arguments),
     ("sparse_linear_grad", linear_grad_arguments),
+    *((name, partial(attention_arguments, name)) for name in ATTENTION),
 ]
 
 

@@ -25,6 +25,13 @@ inline void dispatch_dtype(DType dtype, Fn&& fn) {
   }
 }
 
+// Calls fn(TypeTag<A>{}) with the accumulator type named by `dtype`: double for fp64, else float.
+template <typename Fn>
+inline void dispatch_acc(DType dtype, Fn&& fn) {
+  if (dtype == DType::kFloat64) return fn(TypeTag<double>{});
+  fn(TypeTag<float>{});
+}
+
 // Calls fn(TypeTag<Index>{}) with the index type named by `index_type`.
 template <typename Fn>
 inline void dispatch_index(IndexType index_type, Fn&& fn) {
