@@ -59,7 +59,8 @@ struct EdgeScoresParams {
 };
 
 template <typename Acc, typename Index>
-__global__ void __launch_bounds__(kEdgeThreads, kEdgeBlocks) edge_scores_kernel(EdgeScoresParams<Acc, Index> p) {
+__global__ void __launch_bounds__(kEdgeThreads, kEdgeBlocks)
+    edge_scores_kernel(EdgeScoresParams<Acc, Index> p) {
   const int64_t begin = edge_warp() * kWarpSize;
   if (begin >= p.csr.nnz) return;
   const int64_t end = begin + kWarpSize < p.csr.nnz ? begin + kWarpSize : p.csr.nnz;
