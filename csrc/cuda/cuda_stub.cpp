@@ -22,7 +22,9 @@ constexpr Status kMissing =
 bool cuda_compiled() { return false; }
 
 Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
-Status spmm_cuda(const SpmmArgs&, Stream) { return kMissing; }
+
+int64_t spmm_workspace(const SpmmArgs&) { return 0; }
+Status spmm_cuda(const SpmmArgs&, void*, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
 
 Status edge_scores_cuda(const EdgeScoresArgs&, Stream) { return kMissing; }

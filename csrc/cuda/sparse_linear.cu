@@ -76,7 +76,7 @@ Status sparse_linear_cuda(const SparseLinearArgs& args, void* workspace, Stream 
   product.x_stride = padded;
   product.y = y;  // [O, P]
   product.weight = args.values;
-  status = launch_spmm(product, args.bias, stream);
+  status = launch_spmm(product, args.bias, nullptr, stream);
   if (status != nullptr) return status;
   return transpose(args.dtype, y, outputs, args.num_samples, padded, args.y, outputs, stream);
 }

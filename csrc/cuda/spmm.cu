@@ -1,4 +1,4 @@
-// Launch of the row-split SpMM.
+// Launches of SpMM.
 #include "sgnn/dispatch.h"
 #include "spmm.cuh"
 #include "spmm_launch.h"
@@ -6,14 +6,29 @@
 namespace sgnn {
 namespace {
 
+// Bytes of the partial sums of all chunks; the counts of kept edges follow them.
+template <typename T>
+int64_t partial_bytes(const TileShape& shape, int64_t chunks) {
+  return chunks * shape.tiles * shape.lanes * kItems<T> * static_cast<int64_t>(sizeof(acc_t<T>));
+}
+
+template <typename T>
+HubSplit<acc_t<T>> hub_split(const SpmmArgs& args, const TileShape& shape, void* workspace) {
+  const int64_t chunks = workspace == nullptr ? 0 : chunk_count(args.csr.nnz);
+  void* kept = static_cast<char*>(workspace) + partial_bytes<T>(shape, chunks);
+  return {chunk_edges(args.csr.nnz), chunks, ceil_div(chunks, kSpmmWarps),
+          static_cast<acc_t<T>*>(workspace), static_cast<int64_t*>(kept)};
+}
+
 template <typename T, typename Index>
-SpmmParams<T, Index> make_params(const SpmmArgs& args, const void* row_bias) {
+SpmmParams<T, Index> make_params(const SpmmArgs& args, const void* row_bias, void* workspace) {
   using Acc = acc_t<T>;
   SpmmParams<T, Index> params;
   params.csr = view_csr<Index>(args.csr);
   params.factors = {static_cast<const Acc*>(args.weight), static_cast<const Acc*>(args.mask),
                     static_cast<const Acc*>(args.col_scale), args.bits};
   params.shape = tile_shape<T>(args.width);
+  params.split = hub_split<T>(args, params.shape, workspace);
   params.width = args.width;
   params.x = static_cast<const T*>(args.x);
   params.x_stride = args.x_stride;
@@ -26,39 +41,74 @@ SpmmParams<T, Index> make_params(const SpmmArgs& args, const void* row_bias) {
   return params;
 }
 
+// Whether rows are short on average: too short to fill one step of a whole warp.
+template <bool kAligned>
+bool rows_are_short(const CsrArg& csr, const TileShape& shape) {
+  const int64_t step = int64_t{kSpmmSteps<kAligned>} * (kWarpSize / shape.lanes);
+  const int64_t most = step < kShortRow / 2 ? step : kShortRow / 2;
+  return shape.lanes < kWarpSize && csr.nnz / csr.num_rows < most;
+}
+
+template <bool kAligned, typename T, typename Index>
+Status launch_kernels(const SpmmParams<T, Index>& params, const CsrArg& csr, Stream stream) {
+  const dim3 threads(kSpmmThreads);
+  const bool grouped = rows_are_short<kAligned>(csr, params.shape);
+  const int64_t rows_per_warp = grouped ? kWarpSize / params.shape.lanes : 1;
+  const int64_t row_blocks = ceil_div(csr.num_rows, kSpmmWarps * rows_per_warp);
+  const unsigned tiles =
+      static_cast<unsigned>(params.shape.tiles < kMaxGridY ? params.shape.tiles : kMaxGridY);
+  const dim3 grid(static_cast<unsigned>(params.split.blocks + row_blocks), tiles);
+  const auto kernel =
+      grouped ? spmm_short_kernel<T, Index, kAligned> : spmm_kernel<T, Index, kAligned>;
+  SGNN_LAUNCH(kernel, grid, threads, 0, stream, params);
+  if (params.split.chunks > 0) {
+    const auto hubs = spmm_hub_kernel<T, Index, kAligned>;
+    const dim3 hub_grid(static_cast<unsigned>(params.split.blocks), tiles);
+    SGNN_LAUNCH(hubs, hub_grid, threads, 0, stream, params);
+  }
+  return launch_status();
+}
+
 template <typename T, typename Index>
-Status launch_typed(const SpmmArgs& args, const void* row_bias, Stream stream) {
-  const SpmmParams<T, Index> params = make_params<T, Index>(args, row_bias);
+Status launch_typed(const SpmmArgs& args, const void* row_bias, void* workspace, Stream stream) {
+  const SpmmParams<T, Index> params = make_params<T, Index>(args, row_bias, workspace);
   const bool aligned = rows_aligned<T>(args.x, args.x_stride, args.width) &&
                        rows_aligned<T>(args.y, args.width, args.width);
-  const auto kernel = aligned ? spmm_kernel<T, Index, true> : spmm_kernel<T, Index, false>;
-  const int64_t tiles = params.shape.tiles < kMaxGridY ? params.shape.tiles : kMaxGridY;
-  const dim3 grid(static_cast<unsigned>(ceil_div(args.csr.num_rows, kSpmmWarps)),
-                  static_cast<unsigned>(tiles));
-  SGNN_LAUNCH(kernel, grid, dim3(kSpmmThreads), 0, stream, params);
-  return launch_status();
+  return aligned ? launch_kernels<true>(params, args.csr, stream)
+                 : launch_kernels<false>(params, args.csr, stream);
 }
 
 }  // namespace
 
-Status launch_spmm(const SpmmArgs& args, const void* row_bias, Stream stream) {
+int64_t spmm_workspace(const SpmmArgs& args) {
+  const int64_t chunks = chunk_count(args.csr.nnz);
+  int64_t bytes = 0;
+  if (args.csr.num_rows == 0 || args.width == 0) return bytes;
+  dispatch_dtype(args.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    bytes = partial_bytes<T>(tile_shape<T>(args.width), chunks);
+  });
+  return bytes + chunks * static_cast<int64_t>(sizeof(int64_t));
+}
+
+Status launch_spmm(const SpmmArgs& args, const void* row_bias, void* workspace, Stream stream) {
   if (args.csr.num_rows == 0 || args.width == 0) return nullptr;
   Status status = nullptr;
   dispatch_dtype(args.dtype, [&](auto type) {
     dispatch_index(args.csr.index_type, [&](auto index) {
       status = launch_typed<typename decltype(type)::type, typename decltype(index)::type>(
-          args, row_bias, stream);
+          args, row_bias, workspace, stream);
     });
   });
   return status;
 }
 
-Status spmm_cuda(const SpmmArgs& args, Stream stream) {
+Status spmm_cuda(const SpmmArgs& args, void* workspace, Stream stream) {
   if (args.residual != nullptr || args.dropout_threshold != kKeepAll ||
       args.out_dtype != args.dtype) {
     return "spmm with residual, dropout or out_dtype runs on the CPU only";
   }
-  return launch_spmm(args, nullptr, stream);
+  return launch_spmm(args, nullptr, workspace, stream);
 }
 
 }  // namespace sgnn

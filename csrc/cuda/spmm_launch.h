@@ -6,7 +6,8 @@
 
 namespace sgnn {
 
-// `row_bias` is acc_t<T> [M] or null, added before the activation.
-Status launch_spmm(const SpmmArgs& args, const void* row_bias, Stream stream);
+// `row_bias` is acc_t<T> [M] or null, added before the activation. Without a workspace hub rows are
+// left whole, which suits patterns whose width alone fills the device.
+Status launch_spmm(const SpmmArgs& args, const void* row_bias, void* workspace, Stream stream);
 
 }  // namespace sgnn

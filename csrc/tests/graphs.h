@@ -55,6 +55,17 @@ inline std::vector<Graph> small_graphs() {
 
 inline Graph hub() { return draw("hub", 300, {2, 70000, 0, 3}, 9); }
 
+// Rows short enough on average that several share a warp; some longer ones and a hub among them.
+inline Graph mostly_short() {
+  std::vector<int64_t> degrees;
+  for (int64_t row = 0; row < 150; ++row) degrees.push_back(row % 7);
+  degrees[17] = 33;
+  degrees[18] = 100;
+  degrees[90] = 1100;
+  degrees[149] = 32;
+  return draw("mostly-short", 23, degrees, 12);
+}
+
 // A graph's arrays in one index type, with edge ids when asked for.
 template <typename Index>
 class Csr {

@@ -51,9 +51,12 @@ class SpmmCase {
     define(graph);
   }
 
-  Buffer<T> cuda() {
+  Buffer<T> cuda(bool with_workspace = true) {
     Buffer<T> y(expected.size(), mode_.offset);
-    const sgnn::Status status = sgnn::spmm_cuda(arguments(y), nullptr);
+    const sgnn::SpmmArgs args = arguments(y);
+    Buffer<char> workspace(sgnn::spmm_workspace(args));
+    void* place = with_workspace ? workspace.data() : nullptr;
+    const sgnn::Status status = sgnn::spmm_cuda(args, place, nullptr);
     return status == nullptr ? std::move(y) : Buffer<T>(0);
   }
 

@@ -72,6 +72,16 @@ SGNN_TEST(spmm_widths) {
   }
 }
 
+SGNN_TEST(spmm_short_rows) {
+  const Graph graph = mostly_short();
+  for (const int64_t width : {1, 3, 4, 16, 19, 64}) {
+    for_each_type([&](auto value, auto index) {
+      compare<decltype(value), decltype(index)>(graph, width, kModes[5]);
+    });
+    for (const SpmmMode& mode : kModes) compare<float, int32_t>(graph, width, mode);
+  }
+}
+
 SpmmMode draw_mode(Random& random) {
   const auto coin = [&] { return random.below(2) == 1; };
   SpmmMode mode = {.name = "random"};
@@ -116,15 +126,16 @@ SGNN_TEST(spmm_random_problems) {
 }
 
 SGNN_TEST(spmm_does_not_depend_on_the_schedule) {
-  const Graph graph = mixed();
-  for (const int64_t width : {16, 31, 200}) {
-    for (const SpmmMode& mode : kModes) {
-      SpmmCase<float, int32_t> problem(graph, width, mode);
-      const Buffer<float> forward = problem.cuda();
-      emu::Block::instance().reverse = true;
-      const Buffer<float> backward = problem.cuda();
-      emu::Block::instance().reverse = false;
-      CHECK_TEXT(forward == backward, mode.name);
+  for (const Graph& graph : {mixed(), mostly_short()}) {
+    for (const int64_t width : {16, 31, 200}) {
+      for (const SpmmMode& mode : kModes) {
+        SpmmCase<float, int32_t> problem(graph, width, mode);
+        const Buffer<float> forward = problem.cuda();
+        emu::Block::instance().reverse = true;
+        const Buffer<float> backward = problem.cuda();
+        emu::Block::instance().reverse = false;
+        CHECK_TEXT(forward == backward, graph.name + " " + mode.name);
+      }
     }
   }
 }
@@ -150,7 +161,7 @@ void keep_infinities(int64_t width, int64_t degree) {
   args.x = x.data();
   args.x_stride = width;
   args.y = y.data();
-  CHECK(sgnn::spmm_cuda(args, nullptr) == nullptr);
+  CHECK(sgnn::spmm_cuda(args, nullptr, nullptr) == nullptr);
   for (int64_t f = 0; f < width; ++f) {
     const double expected = f % 4 == 3 ? static_cast<double>(degree) : last[f % 4];
     CHECK(close(to_double(y[f]), expected, 0, 0));

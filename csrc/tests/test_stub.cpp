@@ -18,12 +18,13 @@ bool explains(sgnn::Status status) {
 SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(!sgnn::cuda_compiled());
   CHECK(explains(sgnn::dropout_cuda({}, nullptr)));
-  CHECK(explains(sgnn::spmm_cuda({}, nullptr)));
+  CHECK(explains(sgnn::spmm_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::sddmm_cuda({}, nullptr)));
   CHECK(explains(sgnn::sparse_linear_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::sparse_linear_grad_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::topk_mask_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::topk_rows_cuda({}, nullptr)));
+  CHECK(sgnn::spmm_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_grad_workspace({}) == 0);
   CHECK(sgnn::topk_mask_workspace({}) == 0);

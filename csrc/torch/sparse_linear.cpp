@@ -6,15 +6,12 @@
 #include "graph_args.h"
 #include "huge_pages.h"
 #include "parallel.h"
+#include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
 
 constexpr int64_t kSampleBlock = 64;  // a multiple of every panel height
-
-Tensor workspace_like(const Tensor& x, int64_t bytes) {
-  return torch::stable::new_empty(x, {bytes}, ScalarType::Byte);
-}
 
 struct LinearCall {
   Tensor x;

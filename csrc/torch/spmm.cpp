@@ -7,6 +7,7 @@
 #include "graph_args.h"
 #include "huge_pages.h"
 #include "parallel.h"
+#include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
@@ -93,7 +94,8 @@ Tensor spmm(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, 
   args.dropout_threshold = checked_dropout_threshold(dropout);
   if (args.dropout_threshold != kKeepAll) args.seed = checked_seed(seed, rowptr);
   if constexpr (kCuda) {
-    check_launch(spmm_cuda(args, current_stream(rowptr)));
+    const Tensor workspace = workspace_like(x, spmm_workspace(args));
+    check_launch(spmm_cuda(args, workspace.mutable_data_ptr(), current_stream(rowptr)));
   } else {
     run_on_cpu(call);
   }

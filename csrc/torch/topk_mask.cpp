@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cuda_stream.h"
+#include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
@@ -63,8 +64,7 @@ std::vector<Tensor> topk_on_cuda(std::vector<Tensor> scores, int64_t k) {
   const torch::stable::accelerator::DeviceGuard guard(scores[0].get_device_index());
   TopkCall call = prepare(scores, k);
   const TopkMaskArgs& args = bind(call);
-  const Tensor workspace =
-      torch::stable::new_empty(scores[0], {topk_mask_workspace(args)}, ScalarType::Byte);
+  const Tensor workspace = workspace_like(scores[0], topk_mask_workspace(args));
   check_launch(topk_mask_cuda(args, workspace.mutable_data_ptr(), current_stream(scores[0])));
   return call.keep;
 }

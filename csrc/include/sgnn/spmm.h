@@ -53,7 +53,11 @@ inline void spmm_cpu(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
 // How many columns to compute at a time, for all rows, so that the gathers stay in cache.
 int64_t spmm_cpu_slice(const SpmmArgs& args);
 
-// Enqueues all rows on `stream`; pointers are device pointers. Neither allocates nor synchronises.
-Status spmm_cuda(const SpmmArgs& args, Stream stream);
+// Bytes of device memory that spmm_cuda needs beside its arguments; zero for small graphs.
+int64_t spmm_workspace(const SpmmArgs& args);
+
+// Enqueues all rows on `stream`; pointers are device pointers, `workspace` is 16-byte aligned and
+// may be null when its size is zero. Neither allocates nor synchronises.
+Status spmm_cuda(const SpmmArgs& args, void* workspace, Stream stream);
 
 }  // namespace sgnn

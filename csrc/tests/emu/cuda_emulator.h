@@ -144,6 +144,8 @@ inline int __all_sync(unsigned mask, int predicate, int line = __builtin_LINE())
 
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 
+inline int __ffs(int bits) { return __builtin_ffs(bits); }
+
 template <typename T>
 T __ldg(const T* address) {
   return *address;
