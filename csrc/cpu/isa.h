@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "select_pass.h"
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
@@ -39,6 +40,8 @@ struct ProjectArgs {
   void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \
   void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end);    \
   void topk_rows(const TopkRowsArgs& args, void* keys, int64_t begin, int64_t end);         \
+  void select_scan(const SelectScores& from, int64_t begin, int64_t end, ScanPass& pass);   \
+  void select_write(const SelectScores& from, int64_t begin, int64_t end, WritePass& pass); \
   }
 
 SGNN_DECLARE_ISA(baseline)

@@ -1,4 +1,6 @@
 // Launches of the exact top-k selection.
+#include <algorithm>
+
 #include "sgnn/dispatch.h"
 #include "sgnn/topk_mask.h"
 #include "topk_mask.cuh"
@@ -14,6 +16,18 @@ int64_t total_size(const TopkMaskArgs& args) {
   int64_t total = 0;
   for (int64_t t = 0; t < args.num_tensors; ++t) total += args.sizes[t];
   return total;
+}
+
+// The selection of tensor t alone.
+TopkMaskArgs one_tensor(const TopkMaskArgs& args, int64_t t) {
+  TopkMaskArgs one = args;
+  one.num_tensors = 1;
+  one.scores += t;
+  one.keep += t;
+  one.sizes += t;
+  one.k += t;
+  one.per_tensor = false;
+  return one;
 }
 
 int64_t round_up(int64_t bytes) { return ceil_div(bytes, 16) * 16; }
@@ -52,7 +66,7 @@ void select(const TopkMaskArgs& args, int64_t total, ordered_key_t<T>* keys,
   using Key = ordered_key_t<T>;
   const dim3 block(kTopkThreads);
   const auto begin = topk_begin_kernel<Key>;
-  SGNN_LAUNCH(begin, dim3(1), block, 0, stream, state, args.k);
+  SGNN_LAUNCH(begin, dim3(1), block, 0, stream, state, args.k[0]);
   Digit digit = digit_of_pass<Key>(0);
   int64_t offset = 0;
   for (int64_t t = 0; t < args.num_tensors; ++t) {
@@ -114,8 +128,12 @@ Status launch_typed(const TopkMaskArgs& args, void* workspace, Stream stream) {
 
 }  // namespace
 
+// Tensors that are selected from one by one share the space of the largest.
 int64_t topk_mask_workspace(const TopkMaskArgs& args) {
-  const int64_t total = total_size(args);
+  int64_t total = 0;
+  for (int64_t t = 0; t < args.num_tensors; ++t) {
+    total = args.per_tensor ? std::max(total, args.sizes[t]) : total + args.sizes[t];
+  }
   return args.dtype == DType::kFloat64 ? Layout<uint64_t>(total).bytes
                                        : Layout<uint32_t>(total).bytes;
 }
@@ -123,7 +141,14 @@ int64_t topk_mask_workspace(const TopkMaskArgs& args) {
 Status topk_mask_cuda(const TopkMaskArgs& args, void* workspace, Stream stream) {
   Status status = nullptr;
   dispatch_dtype(args.dtype, [&](auto type) {
-    status = launch_typed<typename decltype(type)::type>(args, workspace, stream);
+    using T = typename decltype(type)::type;
+    if (!args.per_tensor) {
+      status = launch_typed<T>(args, workspace, stream);
+      return;
+    }
+    for (int64_t t = 0; t < args.num_tensors && status == nullptr; ++t) {
+      status = launch_typed<T>(one_tensor(args, t), workspace, stream);
+    }
   });
   return status;
 }

@@ -58,7 +58,7 @@ struct Selection {
     args.scores = input_pointers.data();
     args.keep = keep_pointers.data();
     args.sizes = sizes.data();
-    args.k = k;
+    args.k = &k;
     select(args);
     std::vector<uint8_t> mask;
     for (size_t t = 0; t < sizes.size(); ++t) {
@@ -85,7 +85,9 @@ void compare(const Scores& scores, int64_t k) {
   const auto cuda = selection.run(k, select_on_cuda);
   CHECK(std::accumulate(cuda.begin(), cuda.end(), int64_t{0}) == k);
   CHECK(cuda == expected);
-  CHECK(cuda == selection.run(k, [](const auto& args) { sgnn::topk_mask_cpu(args); }));
+  CHECK(cuda == selection.run(k, [](const auto& args) {
+    sgnn::topk_mask_cpu(args, sgnn::serial_executor());
+  }));
   emu::Block::instance().reverse = true;
   CHECK(cuda == selection.run(k, select_on_cuda));
   emu::Block::instance().reverse = false;
@@ -127,6 +129,37 @@ SGNN_TEST(topk_ties_go_to_the_lowest_position) {
   Scores mixed = {draw_scores(6000, 9), std::vector<double>(6000, 0.25)};
   for (size_t i = 0; i < 6000; i += 3) mixed[0][i] = 0.25;
   compare_all(mixed, {2750, 4000, 6000, 11000});
+}
+
+SGNN_TEST(topk_of_each_tensor) {
+  const std::vector<int64_t> sizes = {0, 1, 4097, 300};
+  const std::vector<int64_t> k = {0, 1, 1000, 0};
+  std::vector<Buffer<float>> scores;
+  std::vector<Buffer<uint8_t>> cpu, cuda;
+  std::vector<const void*> score_data;
+  std::vector<uint8_t*> cpu_data, cuda_data;
+  for (size_t t = 0; t < sizes.size(); ++t) {
+    const auto drawn = draw_scores(sizes[t], t);
+    scores.emplace_back(sizes[t]);
+    for (int64_t i = 0; i < sizes[t]; ++i) scores[t][i] = from_double<float>(drawn[i]);
+    cpu.emplace_back(sizes[t]);
+    cuda.emplace_back(sizes[t]);
+    score_data.push_back(scores[t].data());
+    cpu_data.push_back(cpu[t].data());
+    cuda_data.push_back(cuda[t].data());
+  }
+  sgnn::TopkMaskArgs args{DType::kFloat32, 4, score_data.data(), cpu_data.data(), sizes.data()};
+  args.per_tensor = true;
+  args.k = k.data();
+  sgnn::topk_mask_cpu(args, sgnn::serial_executor());
+  args.keep = cuda_data.data();
+  select_on_cuda(args);
+  for (size_t t = 0; t < sizes.size(); ++t) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < sizes[t]; ++i) kept += cpu[t][i];
+    CHECK(kept == k[t]);
+    CHECK(cpu[t] == cuda[t]);
+  }
 }
 
 SGNN_TEST(topk_zeros_are_equal_and_nan_is_last) {

@@ -48,7 +48,7 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor");
 
   // Selection
-  m.def("topk_mask(Tensor[] scores, int k) -> Tensor[]");
+  m.def("topk_mask(Tensor[] scores, int[] k, bool per_tensor) -> Tensor[]");
 
   // Walks
 

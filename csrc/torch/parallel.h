@@ -10,6 +10,7 @@
 #include <atomic>
 
 #include "sgnn/csr.h"
+#include "sgnn/executor.h"
 #include "sgnn/partition.h"
 
 namespace sgnn::binding {
@@ -24,6 +25,14 @@ void for_each_part(int64_t num_parts, int64_t threads, const Body& body) {
   torch::stable::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
     for (int64_t part = next++; part < num_parts; part = next++) body(part);
   });
+}
+
+// torch's thread pool, for kernels of several phases.
+inline Executor torch_executor() {
+  const int64_t threads = torch::stable::get_num_threads();
+  if (threads == 1) return serial_executor();
+  return {threads,
+          [threads](int64_t parts, const PartBody& body) { for_each_part(parts, threads, body); }};
 }
 
 inline int64_t row_of_part(const CsrArg& csr, int64_t parts, int64_t part) {

@@ -3,9 +3,12 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 
+#include <utility>
 #include <vector>
 
 #include "cuda_stream.h"
+#include "huge_pages.h"
+#include "parallel.h"
 #include "workspace.h"
 
 namespace sgnn::binding {
@@ -18,10 +21,29 @@ struct TopkCall {
   std::vector<const void*> score_data;
   std::vector<uint8_t*> keep_data;
   std::vector<int64_t> sizes;
+  std::vector<int64_t> k;
   TopkMaskArgs args;
 };
 
-TopkCall prepare(const std::vector<Tensor>& scores, int64_t k) {
+void check_count(int64_t k, int64_t size) {
+  check(k >= 0 && k <= size,
+        "k must lie in [0, " + std::to_string(size) + "], got " + std::to_string(k) + ".");
+}
+
+// One count for all tensors together, or one for each.
+void check_counts(const TopkCall& call, int64_t total) {
+  if (!call.args.per_tensor) {
+    check(call.k.size() == 1,
+          "k must be one count, got " + std::to_string(call.k.size()) + " counts.");
+    return check_count(call.k[0], total);
+  }
+  check(call.k.size() == call.sizes.size(),
+        "k must hold one count for each of the " + std::to_string(call.sizes.size()) +
+            " tensors, got " + std::to_string(call.k.size()) + " counts.");
+  for (size_t t = 0; t < call.k.size(); ++t) check_count(call.k[t], call.sizes[t]);
+}
+
+TopkCall prepare(const std::vector<Tensor>& scores, std::vector<int64_t> k, bool per_tensor) {
   check(!scores.empty(), "scores must hold at least one tensor, got an empty list.");
   TopkCall call;
   int64_t total = 0;
@@ -36,12 +58,12 @@ TopkCall prepare(const std::vector<Tensor>& scores, int64_t k) {
     call.sizes.push_back(tensor.numel());
     total += tensor.numel();
   }
-  check(k >= 0 && k <= total,
-        "k must lie in [0, " + std::to_string(total) + "], got " + std::to_string(k) + ".");
+  call.k = std::move(k);
   TopkMaskArgs& args = call.args;
   args.dtype = float_type(scores[0], "scores");
   args.num_tensors = static_cast<int64_t>(scores.size());
-  args.k = k;
+  args.per_tensor = per_tensor;
+  check_counts(call, total);
   return call;
 }
 
@@ -50,19 +72,23 @@ const TopkMaskArgs& bind(TopkCall& call) {
   call.args.scores = call.score_data.data();
   call.args.keep = call.keep_data.data();
   call.args.sizes = call.sizes.data();
+  call.args.k = call.k.data();
   return call.args;
 }
 
-std::vector<Tensor> topk_on_cpu(std::vector<Tensor> scores, int64_t k) {
-  TopkCall call = prepare(scores, k);
-  topk_mask_cpu(bind(call));
+std::vector<Tensor> topk_on_cpu(std::vector<Tensor> scores, std::vector<int64_t> k,
+                                bool per_tensor) {
+  TopkCall call = prepare(scores, std::move(k), per_tensor);
+  for (const Tensor& keep : call.keep) advise_huge_pages(keep);
+  topk_mask_cpu(bind(call), torch_executor());
   return call.keep;
 }
 
-std::vector<Tensor> topk_on_cuda(std::vector<Tensor> scores, int64_t k) {
+std::vector<Tensor> topk_on_cuda(std::vector<Tensor> scores, std::vector<int64_t> k,
+                                 bool per_tensor) {
   check(!scores.empty(), "scores must hold at least one tensor, got an empty list.");
   const torch::stable::accelerator::DeviceGuard guard(scores[0].get_device_index());
-  TopkCall call = prepare(scores, k);
+  TopkCall call = prepare(scores, std::move(k), per_tensor);
   const TopkMaskArgs& args = bind(call);
   const Tensor workspace = workspace_like(scores[0], topk_mask_workspace(args));
   check_launch(topk_mask_cuda(args, workspace.mutable_data_ptr(), current_stream(scores[0])));

@@ -152,6 +152,10 @@ def test_topk_mask_is_the_same_on_both_devices(dtype: torch.dtype) -> None:
         assert sum(int(mask.sum()) for mask in actual) == k
         for left, right in zip(expected, actual, strict=True):
             assert torch.equal(left, right.cpu())
+    expected = sg.ops.topk_mask(scores, [500, 70, 7, 0], per_tensor=True)
+    actual = sg.ops.topk_mask([s.to("cuda") for s in scores], [500, 70, 7, 0], per_tensor=True)
+    for left, right in zip(expected, actual, strict=True):
+        assert torch.equal(left, right.cpu())
 
 
 def test_gradients_match_finite_differences() -> None:

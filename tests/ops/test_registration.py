@@ -102,7 +102,7 @@ def test_opcheck(name: str, make: Callable[[bool], tuple[Any, ...]], grad: bool)
 
 @pytest.mark.slow
 def test_opcheck_of_the_other_operators() -> None:
-    torch.library.opcheck(OPS.topk_mask.default, ([torch.randn(3, 4), torch.randn(5)], 6))
+    torch.library.opcheck(OPS.topk_mask.default, ([torch.randn(3, 4), torch.randn(5)], [6], False))
     torch.library.opcheck(OPS.gcn_hidden.default, hidden_arguments())
 
 

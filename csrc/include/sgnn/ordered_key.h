@@ -1,5 +1,5 @@
 // Maps scores to unsigned keys whose integer order is the order of topk_mask: larger score, larger
-// key.
+// key. Integer arithmetic only, so that no rounding or denormal mode of the processor changes it.
 #pragma once
 
 #include <cstdint>
@@ -21,23 +21,33 @@ struct OrderedKey<double> {
 template <typename T>
 using ordered_key_t = typename OrderedKey<T>::type;
 
-// NaN maps to 0, below the key of -inf; both zeros map to the same key.
-SGNN_HD uint32_t ordered_key(float value) {
-  if (value != value) return 0;
-  const uint32_t bits = float_to_bits(value == 0.0f ? 0.0f : value);
-  return (bits & 0x80000000u) != 0 ? ~bits : (bits | 0x80000000u);
-}
+// Below the key of every score: what takes no part in a selection.
+inline constexpr uint32_t kAbsentKey = 0;
 
-SGNN_HD uint64_t ordered_key(double value) {
-  if (value != value) return 0;
-  const double canonical = value == 0.0 ? 0.0 : value;
-  uint64_t bits;
-  memcpy(&bits, &canonical, sizeof(bits));
-  const uint64_t sign = 0x8000000000000000ull;
+// NaN maps to 1, below the key of -inf; both zeros map to the same key. With `magnitude` the key is
+// that of |value|.
+SGNN_HD uint32_t ordered_key(float value, bool magnitude = false) {
+  const uint32_t sign = 0x80000000u;
+  const uint32_t bits = float_to_bits(value);
+  if ((bits & ~sign) > 0x7f800000u) return 1;
+  if (magnitude || bits == sign) return bits | sign;
   return (bits & sign) != 0 ? ~bits : (bits | sign);
 }
 
-SGNN_HD uint32_t ordered_key(Half value) { return ordered_key(to_acc(value)); }
-SGNN_HD uint32_t ordered_key(BFloat16 value) { return ordered_key(to_acc(value)); }
+SGNN_HD uint64_t ordered_key(double value, bool magnitude = false) {
+  const uint64_t sign = 0x8000000000000000ull;
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof(bits));
+  if ((bits & ~sign) > 0x7ff0000000000000ull) return 1;
+  if (magnitude || bits == sign) return bits | sign;
+  return (bits & sign) != 0 ? ~bits : (bits | sign);
+}
+
+SGNN_HD uint32_t ordered_key(Half value, bool magnitude = false) {
+  return ordered_key(to_acc(value), magnitude);
+}
+SGNN_HD uint32_t ordered_key(BFloat16 value, bool magnitude = false) {
+  return ordered_key(to_acc(value), magnitude);
+}
 
 }  // namespace sgnn

@@ -1,5 +1,5 @@
-// Exact top-k over several score tensors at once: keep[t][i] = 1 for the k largest scores, 0
-// otherwise.
+// Exact top-k over several score tensors: keep[t][i] = 1 for the k largest scores of all tensors
+// together, or for the k[t] largest of each tensor, 0 otherwise.
 //
 // Order: larger score first; equal scores (+0 equals -0) by lowest position, tensors counted in the
 // given order; NaN after every number, so a NaN is kept only when k forces it. Exactly k are kept.
@@ -8,6 +8,7 @@
 
 #include <cstdint>
 
+#include "sgnn/executor.h"
 #include "sgnn/status.h"
 #include "sgnn/types.h"
 
@@ -19,10 +20,11 @@ struct TopkMaskArgs {
   const void* const* scores = nullptr;  // host array of `num_tensors` pointers to T [sizes[t]]
   uint8_t* const* keep = nullptr;  // host array of `num_tensors` pointers to 0/1 bytes [sizes[t]]
   const int64_t* sizes = nullptr;  // host array
-  int64_t k = 0;                   // 0 <= k <= sum of sizes
+  bool per_tensor = false;
+  const int64_t* k = nullptr;  // host array: 0 <= k[0] <= sum of sizes; k[t] <= sizes[t] per tensor
 };
 
-void topk_mask_cpu(const TopkMaskArgs& args);
+void topk_mask_cpu(const TopkMaskArgs& args, const Executor& executor);
 
 // `workspace` is device memory of at least topk_mask_workspace(args) bytes, 16-byte aligned. The
 // state of the selection stays on the device: no synchronisation.
