@@ -7,6 +7,7 @@
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
+#include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
@@ -39,6 +40,9 @@ struct ProjectArgs {
   void edge_softmax_grad(const EdgeSoftmaxGradArgs& args, int64_t begin, int64_t end);      \
   void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \
   void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end);    \
+  void rows_spmm(const RowsSpmmArgs& args, int64_t begin, int64_t end);                     \
+  void rows_spmm_edges(const RowsSpmmArgs& args, int64_t begin, int64_t end);               \
+  void rows_spmm_values(const RowsSpmmArgs& args, int64_t begin, int64_t end);              \
   void topk_rows(const TopkRowsArgs& args, void* keys, int64_t begin, int64_t end);         \
   void select_scan(const SelectScores& from, int64_t begin, int64_t end, ScanPass& pass);   \
   void select_write(const SelectScores& from, int64_t begin, int64_t end, WritePass& pass); \

@@ -3,6 +3,7 @@
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
+#include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
@@ -39,6 +40,10 @@ Status sparse_linear_grad_cuda(const SparseLinearGradArgs&, void*, Stream) { ret
 
 int64_t topk_mask_workspace(const TopkMaskArgs&) { return 0; }
 Status topk_mask_cuda(const TopkMaskArgs&, void*, Stream) { return kMissing; }
+
+Status rows_spmm_cuda(const RowsSpmmArgs&, Stream) { return kMissing; }
+Status rows_spmm_edges_cuda(const RowsSpmmArgs&, Stream) { return kMissing; }
+Status rows_spmm_values_cuda(const RowsSpmmArgs&, Stream) { return kMissing; }
 
 Status topk_rows_cuda(const TopkRowsArgs&, Stream) { return kMissing; }
 

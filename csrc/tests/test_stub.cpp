@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "sgnn/dropout.h"
+#include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
@@ -23,6 +24,9 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(explains(sgnn::sparse_linear_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::sparse_linear_grad_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::topk_mask_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::rows_spmm_cuda({}, nullptr)));
+  CHECK(explains(sgnn::rows_spmm_edges_cuda({}, nullptr)));
+  CHECK(explains(sgnn::rows_spmm_values_cuda({}, nullptr)));
   CHECK(explains(sgnn::topk_rows_cuda({}, nullptr)));
   CHECK(sgnn::spmm_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_workspace({}) == 0);

@@ -33,6 +33,15 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor t_col, Tensor? t_edge_id, Tensor softmax, Tensor grad, Tensor? bits) -> Tensor");
 
   // Sparse rows and sparse products
+  m.def(
+      "spmm_rows(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? t_rowptr, Tensor? t_col, "
+      "Tensor? t_edge_id, Tensor? x_rowptr, Tensor ids, Tensor values, int num_cols, "
+      "Tensor? weight, Tensor? bits, Tensor? row_scale, Tensor? col_scale) -> Tensor");
+  m.def(
+      "spmm_rows_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? t_rowptr, "
+      "Tensor? t_col, Tensor? t_edge_id, Tensor? x_rowptr, Tensor ids, Tensor values, Tensor g, "
+      "Tensor? weight, Tensor? bits, Tensor? row_scale, Tensor? col_scale, bool need_values, "
+      "bool need_edges) -> (Tensor, Tensor)");
   m.def("topk_rows(Tensor x, int k, bool magnitude) -> (Tensor, Tensor)");
 
   // Linear layers

@@ -6,6 +6,7 @@ from sparsegnn.ops.edge_softmax import edge_softmax
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
 from sparsegnn.ops.linear import sparse_linear
 from sparsegnn.ops.sddmm import sddmm
+from sparsegnn.ops.spgemm import spgemm
 from sparsegnn.ops.spmm import spmm
 from sparsegnn.ops.topk import topk_mask
 from sparsegnn.ops.topk_rows import topk_matrix, topk_rows
@@ -18,6 +19,7 @@ __all__ = [
     "pack_panels",
     "sddmm",
     "sparse_linear",
+    "spgemm",
     "spmm",
     "topk_mask",
     "topk_matrix",

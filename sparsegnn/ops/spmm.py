@@ -11,14 +11,17 @@ from sparsegnn.ops import spmm_derivative as spmm_derivative  # registers it
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import as_acc, call
 from sparsegnn.ops.dropout import Seed, seed_tensor
+from sparsegnn.ops.dropout import dropout as apply_dropout
+from sparsegnn.ops.spmm_rows import spmm_rows
 
 if TYPE_CHECKING:
     from sparsegnn.graph import CsrTensors, Graph
+    from sparsegnn.sparse_rows import SparseRows
 
 
 def spmm(
     g: Graph,
-    x: Tensor,
+    x: Tensor | SparseRows,
     edge_weight: Tensor | None = None,
     edge_mask: EdgeMask = None,
     *,
@@ -42,7 +45,8 @@ def spmm(
 
     Args:
         g: Graph with M targets, K sources and E edges.
-        x: `[K, F]`, float32, float64, float16 or bfloat16.
+        x: `[K, F]`, float32, float64, float16 or bfloat16; or `SparseRows` of that shape, of which
+            only the stored entries are gathered (the epilogue is then computed from rounded sums).
         edge_weight: `[E]` in the edges' own order.
         edge_mask: `[E]`: bool or `Mask` drops edges, floating point scales them.
         reduce: "sum", or "mean" over the kept edges; a target without any gets zero.
@@ -70,6 +74,18 @@ def spmm(
     """
     if reduce not in ("sum", "mean"):
         raise ValueError(f"reduce must be 'sum' or 'mean', got {reduce!r}.")
+    if not isinstance(x, Tensor):
+        y = spmm_rows(
+            g,
+            x,
+            edge_weight,
+            edge_mask,
+            mean=reduce == "mean",
+            row_scale=row_scale,
+            col_scale=col_scale,
+            transpose=transpose,
+        )
+        return _epilogue(y, bias, relu, residual, dropout, seed, out_dtype)
     csr = g.csr.transposed() if transpose else g.csr
     soft, bits = split_mask(edge_mask, g.num_edges)
     weight = as_acc(edge_weight, x.dtype)
@@ -95,6 +111,26 @@ def spmm(
         out_dtype,
     )
     return y if fused is residual or residual is None else _add_residual(y, residual)
+
+
+def _epilogue(
+    y: Tensor,
+    bias: Tensor | None,
+    relu: bool,
+    residual: Tensor | None,
+    dropout: float,
+    seed: Seed,
+    out_dtype: torch.dtype | None,
+) -> Tensor:
+    """The epilogue as operators of its own, for sums that no kernel fuses with it."""
+    y = y.to(out_dtype or y.dtype)
+    if bias is not None:
+        if bias.shape != y.shape[1:]:
+            raise ValueError(f"bias must have shape {list(y.shape[1:])}, got {list(bias.shape)}.")
+        y = y + bias.to(y.dtype)
+    y = y.relu() if relu else y
+    y = y if dropout == 0 else apply_dropout(y, dropout, seed)
+    return y if residual is None else _add_residual(y, residual)
 
 
 def _requires_grad(*tensors: Tensor | None) -> bool:

@@ -23,6 +23,8 @@ NAMES = [
     "sparse_linear",
     "sparse_linear_grad",
     "topk_mask",
+    "spmm_rows",
+    "spmm_rows_grad",
     "topk_rows",
     "gcn_hidden",
 ]
