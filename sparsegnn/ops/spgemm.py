@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sparsegnn.sparse_rows import SparseRows
     from sparsegnn.sparse_weight import SparseWeight
 
-    Sparse = SparseMatrix | SparseRows | SparseWeight
+    Sparse: TypeAlias = SparseMatrix | SparseRows | SparseWeight
 
 # (row pointer or None, ids, values, columns): how the native operators take a sparse operand.
 _Operand = tuple[Tensor | None, Tensor, Tensor, int]
@@ -77,7 +77,8 @@ def _left(a: Sparse) -> tuple[CsrTensors, Tensor]:
     dtype = torch.int32 if max(rows * k, a.num_cols) <= _INT32_LIMIT else torch.int64
     rowptr = torch.arange(rows + 1, dtype=dtype, device=a.device) * k
     col = a.ids.reshape(-1).to(dtype)
-    return CsrTensors(rowptr, col, None, None, None, None), a.values.reshape(-1)  # type: ignore[arg-type]
+    pattern = CsrTensors(rowptr, col, None, None, None, None)  # type: ignore[arg-type]
+    return pattern, a.values.reshape(-1)
 
 
 def _right(b: Sparse, transpose: bool, dtype: torch.dtype) -> _Operand:

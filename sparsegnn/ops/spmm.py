@@ -75,7 +75,7 @@ def spmm(
     if reduce not in ("sum", "mean"):
         raise ValueError(f"reduce must be 'sum' or 'mean', got {reduce!r}.")
     if not isinstance(x, Tensor):
-        y = spmm_rows(
+        sums = spmm_rows(
             g,
             x,
             edge_weight,
@@ -85,7 +85,7 @@ def spmm(
             col_scale=col_scale,
             transpose=transpose,
         )
-        return _epilogue(y, bias, relu, residual, dropout, seed, out_dtype)
+        return _epilogue(sums, bias, relu, residual, dropout, seed, out_dtype)
     csr = g.csr.transposed() if transpose else g.csr
     soft, bits = split_mask(edge_mask, g.num_edges)
     weight = as_acc(edge_weight, x.dtype)

@@ -4,7 +4,7 @@ import pytest
 
 from bench.cases import Case, agreement
 from bench.inputs import EdgeList
-from bench.ops import sddmm, sparse_linear, spmm, topk_mask, topk_rows
+from bench.ops import sddmm, sparse_linear, spgemm, spmm, spmm_rows, topk_mask, topk_rows
 
 
 def _small(edges: EdgeList) -> Iterator[Case]:
@@ -16,6 +16,10 @@ def _small(edges: EdgeList) -> Iterator[Case]:
     yield sparse_linear.product(33, 40, 17, 0.9)
     yield topk_mask.largest(1000)
     yield topk_rows.selection(50, 20, 3)
+    yield spmm_rows.forward(edges, 3, 9)
+    yield spmm_rows.training(edges, 3, 9)
+    yield spgemm.product(50, 20, 3, 8, 0.7)
+    yield spgemm.training(50, 20, 3, 8, 0.7)
 
 
 def test_all_alternatives_of_every_operator_agree(edges: EdgeList) -> None:
