@@ -32,12 +32,18 @@ SpmmParams<T, Index> make_params(const SpmmArgs& args, const void* row_bias, voi
   params.width = args.width;
   params.x = static_cast<const T*>(args.x);
   params.x_stride = args.x_stride;
-  params.y = static_cast<T*>(args.y);
+  params.y = args.y;
+  params.out = args.out_dtype;
   params.row_scale = static_cast<const Acc*>(args.row_scale);
   params.bias = static_cast<const Acc*>(args.bias);
   params.row_bias = static_cast<const Acc*>(row_bias);
   params.mean = args.mean;
   params.relu = args.relu;
+  params.residual = args.residual;
+  params.residual_stride = args.residual_stride;
+  params.dropout_threshold = args.dropout_threshold;
+  params.dropout_scale = dropout_scale<Acc>(args.dropout_threshold);
+  params.seed = args.seed;
   return params;
 }
 
@@ -104,10 +110,6 @@ Status launch_spmm(const SpmmArgs& args, const void* row_bias, void* workspace, 
 }
 
 Status spmm_cuda(const SpmmArgs& args, void* workspace, Stream stream) {
-  if (args.residual != nullptr || args.dropout_threshold != kKeepAll ||
-      args.out_dtype != args.dtype) {
-    return "spmm with residual, dropout or out_dtype runs on the CPU only";
-  }
   return launch_spmm(args, nullptr, workspace, stream);
 }
 

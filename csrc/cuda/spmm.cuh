@@ -17,9 +17,13 @@ inline constexpr int kSpmmWarps = kSpmmThreads / kWarpSize;
 // Resident blocks asked of the compiler. Left to itself it saves registers by finishing one row
 // before it loads the next, which costs the loads in flight.
 template <typename T, bool kAligned>
-inline constexpr int kSpmmBlocks = kAligned && sizeof(T) < 8 ? 7 : 5;
+inline constexpr int kSpmmBlocks = !kAligned       ? 4
+                                   : sizeof(T) < 8 ? 7
+                                                   : 5;
 template <typename T, bool kAligned>
-inline constexpr int kSpmmShortBlocks = kAligned && sizeof(T) < 8 ? 6 : 5;
+inline constexpr int kSpmmShortBlocks = !kAligned       ? 4
+                                        : sizeof(T) < 8 ? 6
+                                                        : 5;
 
 // The warp's number among those of blocks [first_block, ...).
 __device__ __forceinline__ int64_t spmm_warp(int64_t first_block) {
@@ -92,7 +96,7 @@ __global__ void __launch_bounds__(kSpmmThreads, (kSpmmShortBlocks<T, kAligned>))
 
 // A warp per hub row and tile: adds the partial sums of its chunks, in order.
 template <typename T, typename Index, bool kAligned>
-__global__ void __launch_bounds__(kSpmmThreads) spmm_hub_kernel(SpmmParams<T, Index> p) {
+__global__ void __launch_bounds__(kSpmmThreads, 4) spmm_hub_kernel(SpmmParams<T, Index> p) {
   using Acc = acc_t<T>;
   const int64_t chunk = spmm_warp(0);
   const Span hub = hub_at(p.csr, p.split, chunk);

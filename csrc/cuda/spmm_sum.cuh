@@ -23,12 +23,18 @@ struct SpmmParams {
   int64_t width;  // F
   const T* x;     // [K, F]
   int64_t x_stride;
-  T* y;                  // [M, F] contiguous
+  void* y;               // `out` [M, F] contiguous
+  DType out;             // with acc_t<T> as its accumulator
   const Acc* row_scale;  // [M] or null
   const Acc* bias;       // [F] or null
   const Acc* row_bias;   // [M] or null
   bool mean;
   bool relu;
+  const void* residual;  // `out` [M, F] or null
+  int64_t residual_stride;
+  uint32_t dropout_threshold;  // kKeepAll: no dropout
+  Acc dropout_scale;
+  const int64_t* seed;  // [1]
 };
 
 // Adds kStep staged edges per group, from `first` on. Steps past `count` load the last edge again

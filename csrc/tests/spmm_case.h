@@ -11,7 +11,8 @@
 namespace test {
 
 // What a case exercises. `pad` widens x's stride and `offset` moves x and y off a 16-byte boundary,
-// both in elements. `poison` puts NaN and Inf behind every dropped edge.
+// both in elements. `poison` puts NaN and Inf behind every dropped edge. `drop` is the probability
+// of dropout. Rows of the residual are as far apart as those of x.
 struct SpmmMode {
   const char* name;
   bool weight = false;
@@ -24,11 +25,14 @@ struct SpmmMode {
   bool bias = false;
   bool relu = false;
   bool poison = false;
+  bool residual = false;
+  double drop = 0;
   int pad = 0;
   int offset = 0;
 };
 
-template <typename T, typename Index>
+// O is the element type of y.
+template <typename T, typename Index, typename O = T>
 class SpmmCase {
  public:
   using Acc = acc_t<T>;
@@ -45,23 +49,24 @@ class SpmmCase {
         row_scale_(graph.num_rows),
         col_scale_(graph.num_cols),
         bias_(width),
+        residual_(graph.num_rows * stride_, mode.offset),
         expected(graph.num_rows * width),
         magnitude(graph.num_rows * width) {
     draw_inputs(graph);
     define(graph);
   }
 
-  Buffer<T> cuda(bool with_workspace = true) {
-    Buffer<T> y(expected.size(), mode_.offset);
+  Buffer<O> cuda(bool with_workspace = true) {
+    Buffer<O> y(expected.size(), mode_.offset);
     const sgnn::SpmmArgs args = arguments(y);
     Buffer<char> workspace(sgnn::spmm_workspace(args));
     void* place = with_workspace ? workspace.data() : nullptr;
     const sgnn::Status status = sgnn::spmm_cuda(args, place, nullptr);
-    return status == nullptr ? std::move(y) : Buffer<T>(0);
+    return status == nullptr ? std::move(y) : Buffer<O>(0);
   }
 
-  Buffer<T> cpu() {
-    Buffer<T> y(expected.size(), mode_.offset);
+  Buffer<O> cpu() {
+    Buffer<O> y(expected.size(), mode_.offset);
     sgnn::spmm_cpu(arguments(y), 0, csr_.arg.num_rows);
     return y;
   }
@@ -81,6 +86,9 @@ class SpmmCase {
     draw_values(row_scale_, 0.2, 1);
     draw_values(col_scale_, 0.2, 1);
     draw_values(bias_, -1, 1);
+    for (int64_t i = 0; i < residual_.size(); ++i) {
+      residual_[i] = from_double<O>(random_.uniform(-1, 1));
+    }
     for (int64_t i = 0; i < bits_.size(); ++i) bits_[i] = static_cast<uint8_t>(random_.bits());
     if (mode_.poison) drop_and_poison(graph);
   }
@@ -127,17 +135,29 @@ class SpmmCase {
         if (mode_.mean && kept > 0) scale /= static_cast<double>(kept);
         const double bias = mode_.bias ? to_double(bias_[f]) : 0.0;
         const double value = scale * sum + bias;
-        expected[i * width_ + f] = mode_.relu && value < 0 ? 0 : value;
-        magnitude[i * width_ + f] = scale * terms + std::fabs(bias);
+        finish(i, f, mode_.relu && value < 0 ? 0 : value, scale * terms + std::fabs(bias));
       }
     }
   }
 
-  sgnn::SpmmArgs arguments(Buffer<T>& y) {
+  void finish(int64_t i, int64_t f, double value, double size) {
+    const uint32_t threshold = sgnn::dropout_threshold(mode_.drop);
+    if (mode_.drop > 0) {
+      const auto seed = static_cast<uint64_t>(seed_);
+      const bool kept = sgnn::dropout_keeps(seed, i * width_ + f, threshold);
+      value = kept ? value * 65536.0 / threshold : 0.0;
+      size = kept ? size * 65536.0 / threshold : 0.0;
+    }
+    const double added = mode_.residual ? to_double(residual_[i * stride_ + f]) : 0.0;
+    expected[i * width_ + f] = value + added;
+    magnitude[i * width_ + f] = size + std::fabs(added);
+  }
+
+  sgnn::SpmmArgs arguments(Buffer<O>& y) {
     sgnn::SpmmArgs args;
     args.csr = csr_.arg;
     args.dtype = Type<T>::dtype;
-    args.out_dtype = args.dtype;
+    args.out_dtype = Type<O>::dtype;
     args.width = width_;
     args.x = x_.data();
     args.x_stride = stride_;
@@ -150,6 +170,10 @@ class SpmmCase {
     args.bias = mode_.bias ? bias_.data() : nullptr;
     args.mean = mode_.mean;
     args.relu = mode_.relu;
+    args.residual = mode_.residual ? residual_.data() : nullptr;
+    args.residual_stride = stride_;
+    args.dropout_threshold = sgnn::dropout_threshold(mode_.drop);
+    args.seed = mode_.drop > 0 ? &seed_ : nullptr;
     return args;
   }
 
@@ -165,6 +189,8 @@ class SpmmCase {
   Buffer<Acc> row_scale_;
   Buffer<Acc> col_scale_;
   Buffer<Acc> bias_;
+  Buffer<O> residual_;
+  const int64_t seed_ = -987654321987654321;
 
  public:
   Buffer<double> expected;   // [M, F]

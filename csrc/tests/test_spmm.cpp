@@ -1,4 +1,6 @@
 // The emulated SpMM against its definition in fp64 and against the CPU kernel.
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,10 @@ const SpmmMode kModes[] = {
     {.name = "aligned stride", .weight = true, .pad = 16},
     {.name = "odd stride", .weight = true, .pad = 3},
     {.name = "misaligned", .weight = true, .offset = 1},
+    {.name = "residual", .relu = true, .residual = true},
+    {.name = "residual at an odd stride", .residual = true, .pad = 3},
+    {.name = "dropout", .weight = true, .bias = true, .drop = 0.4},
+    {.name = "everything dropped", .residual = true, .drop = 1},
     {.name = "all",
      .weight = true,
      .mask = true,
@@ -33,16 +39,19 @@ const SpmmMode kModes[] = {
      .bias = true,
      .relu = true,
      .poison = true,
+     .residual = true,
+     .drop = 0.25,
      .pad = 8},
 };
 
-template <typename T, typename Index>
+template <typename T, typename Index, typename O = T>
 void compare(const Graph& graph, int64_t width, const SpmmMode& mode) {
   const check::Context context(graph.name + " F=" + std::to_string(width) + " " + Type<T>::name +
-                               " int" + std::to_string(8 * sizeof(Index)) + " " + mode.name);
-  SpmmCase<T, Index> problem(graph, width, mode);
-  const double tolerance = Type<T>::tolerance;
-  const Buffer<T> cuda = problem.cuda();
+                               " to " + Type<O>::name + " int" + std::to_string(8 * sizeof(Index)) +
+                               " " + mode.name);
+  SpmmCase<T, Index, O> problem(graph, width, mode);
+  const double tolerance = std::max(Type<T>::tolerance, Type<O>::tolerance);
+  const Buffer<O> cuda = problem.cuda();
   CHECK(cuda.size() == problem.expected.size());
   const std::string wrong = difference(cuda, problem.expected, problem.magnitude, tolerance);
   CHECK_TEXT(wrong.empty(), "against fp64: " + wrong);
@@ -82,6 +91,26 @@ SGNN_TEST(spmm_short_rows) {
   }
 }
 
+const SpmmMode& mode_called(const std::string& name) {
+  return *std::find_if(std::begin(kModes), std::end(kModes),
+                       [&](const SpmmMode& mode) { return name == mode.name; });
+}
+
+SGNN_TEST(spmm_output_types) {
+  for (const Graph& graph : {mixed(), mostly_short(), hub()}) {
+    for (const int64_t width : {1, 7, 8, 24, 136}) {
+      if (graph.nnz() > 10000 && width != 8) continue;
+      for (const char* name : {"none", "residual at an odd stride", "misaligned", "all"}) {
+        const SpmmMode& mode = mode_called(name);
+        compare<float, int32_t, BFloat16>(graph, width, mode);
+        compare<float, int64_t, Half>(graph, width, mode);
+        compare<BFloat16, int32_t, float>(graph, width, mode);
+        compare<Half, int32_t, BFloat16>(graph, width, mode);
+      }
+    }
+  }
+}
+
 SpmmMode draw_mode(Random& random) {
   const auto coin = [&] { return random.below(2) == 1; };
   SpmmMode mode = {.name = "random"};
@@ -95,6 +124,8 @@ SpmmMode draw_mode(Random& random) {
   mode.bias = coin();
   mode.relu = coin();
   mode.poison = mode.bits && coin();
+  mode.residual = coin();
+  mode.drop = coin() ? 0.5 : 0;
   mode.pad = static_cast<int>(random.below(2) * random.below(9));
   mode.offset = static_cast<int>(random.below(2) * random.below(4));
   return mode;

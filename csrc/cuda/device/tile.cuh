@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "device/platform.cuh"
 #include "sgnn/types.h"
@@ -52,15 +53,27 @@ class Tile {
   }
 
   __device__ __forceinline__ void store(T* row, const Pack<T>& pack) const {
-    T* tile = row + first_;
+    store_as(row, pack.item);
+  }
+
+  // The lane's items in another type, for an aligned `row` of it: 8 or 16 bytes per access.
+  template <typename O>
+  __device__ __forceinline__ void store_as(O* row, const O* item) const {
+    O* tile = row + first_;
     if constexpr (kAligned) {
-      uint4 raw;
-      memcpy(&raw, &pack, sizeof(raw));
-      if (inside(0)) *reinterpret_cast<uint4*>(tile + start_) = raw;
+      using Raw = std::conditional_t<kItems<T> * sizeof(O) == 8, uint2, uint4>;
+      constexpr int kEach = static_cast<int>(sizeof(Raw) / sizeof(O));
+      if (!inside(0)) return;
+#pragma unroll
+      for (int i = 0; i < kItems<T>; i += kEach) {
+        Raw raw;
+        memcpy(&raw, item + i, sizeof(raw));
+        *reinterpret_cast<Raw*>(tile + start_ + i) = raw;
+      }
     } else {
 #pragma unroll
       for (int i = 0; i < kItems<T>; ++i) {
-        if (inside(i)) tile[local(i)] = pack.item[i];
+        if (inside(i)) tile[local(i)] = item[i];
       }
     }
   }

@@ -26,6 +26,11 @@ using cudaError_t = int;
 inline constexpr cudaError_t cudaSuccess = 0;
 inline constexpr cudaError_t cudaErrorInvalidConfiguration = 9;
 
+struct uint2 {
+  alignas(8) unsigned x;
+  unsigned y;
+};
+
 struct uint4 {
   alignas(16) unsigned x;
   unsigned y, z, w;
