@@ -13,7 +13,7 @@ from bench.cases import Builders, Case, run_case
 from bench.end_to_end import gcn, mask_epoch, search
 from bench.end_to_end.setting import Setting
 from bench.harness import QUICK, Plan
-from bench.ops import sparse_linear, topk_mask
+from bench.ops import drop_and_grow, sparse_linear, topk_mask
 from bench.schema import CaseRecord, Mode
 
 Job = Callable[[], CaseRecord]
@@ -60,7 +60,11 @@ def jobs(mode: Mode) -> dict[str, Job]:
 
 
 def _operators(mode: Mode) -> Builders:
-    return {**sparse_linear.cases(mode == "quick"), **topk_mask.cases()}
+    return {
+        **sparse_linear.cases(mode == "quick"),
+        **topk_mask.cases(),
+        **drop_and_grow.cases(),
+    }
 
 
 def _end_to_end(shared: Shared) -> Builders:

@@ -1,8 +1,9 @@
-"""Masks of the k largest scores by other means."""
+"""Selections and mask updates by other means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -34,3 +35,32 @@ def partition(scores: Tensor, k: int) -> Callable[[], Tensor]:
 def sort(scores: Tensor, k: int) -> Callable[[], Tensor]:
     """A full sort as a threshold, as the reference implementations prune."""
     return lambda: scores >= torch.sort(scores).values[scores.numel() - k]
+
+
+@dataclass
+class Slots:
+    """What a mask update changes."""
+
+    mask: Tensor
+    weight: Tensor
+    state: list[Tensor]
+
+    def clone(self) -> Slots:
+        """A copy of every tensor."""
+        return Slots(self.mask.clone(), self.weight.clone(), [t.clone() for t in self.state])
+
+    def equals(self, other: Slots) -> bool:
+        """Whether every tensor is the same."""
+        mine, theirs = ((s.mask, s.weight, *s.state) for s in (self, other))
+        return all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
+def drop_and_grow(slots: Slots, grad: Tensor, k: int) -> None:
+    """A RigL update without regrowth by two `torch.topk` and fills, in place."""
+    active = slots.weight.abs().masked_fill_(~slots.mask, float("inf"))
+    dropped = torch.topk(active, k, largest=False, sorted=False).indices
+    candidates = grad.abs().masked_fill_(slots.mask, -1.0)
+    grown = torch.topk(candidates, k, sorted=False).indices
+    for tensor in (slots.weight, *slots.state):
+        tensor.index_fill_(0, dropped, 0.0).index_fill_(0, grown, 0.0)
+    slots.mask.index_fill_(0, dropped, False).index_fill_(0, grown, True)

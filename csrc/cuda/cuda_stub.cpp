@@ -1,5 +1,6 @@
 // The CUDA entry points of a build without nvcc: the same symbols, each answering with one
 // sentence.
+#include "sgnn/drop_and_grow.h"
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
@@ -37,6 +38,9 @@ int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }
 int64_t sparse_linear_grad_workspace(const SparseLinearGradArgs&) { return 0; }
 Status sparse_linear_cuda(const SparseLinearArgs&, void*, Stream) { return kMissing; }
 Status sparse_linear_grad_cuda(const SparseLinearGradArgs&, void*, Stream) { return kMissing; }
+
+int64_t drop_and_grow_workspace(const DropAndGrowArgs&) { return 0; }
+Status drop_and_grow_cuda(const DropAndGrowArgs&, void*, Stream) { return kMissing; }
 
 int64_t topk_mask_workspace(const TopkMaskArgs&) { return 0; }
 Status topk_mask_cuda(const TopkMaskArgs&, void*, Stream) { return kMissing; }

@@ -58,6 +58,9 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
 
   // Selection
   m.def("topk_mask(Tensor[] scores, int[] k, bool per_tensor) -> Tensor[]");
+  m.def(
+      "drop_and_grow_(Tensor(a!) mask, Tensor(b!) weight, Tensor(c!)[] state, Tensor? drop_score, "
+      "Tensor grow_score, Tensor? init, int k, bool magnitude, bool regrow) -> ()");
 
   // Walks
 

@@ -1,9 +1,11 @@
 """Functional operators: the public face of the native kernels."""
 
+from sparsegnn.ops.drop_and_grow import drop_and_grow_
 from sparsegnn.ops.dropout import dropout
 from sparsegnn.ops.edge_scores import edge_scores
 from sparsegnn.ops.edge_softmax import edge_softmax
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
+from sparsegnn.ops.grow_scores import grow_scores_topk
 from sparsegnn.ops.linear import sparse_linear
 from sparsegnn.ops.sddmm import sddmm
 from sparsegnn.ops.spgemm import spgemm
@@ -12,10 +14,12 @@ from sparsegnn.ops.topk import topk_mask
 from sparsegnn.ops.topk_rows import topk_matrix, topk_rows
 
 __all__ = [
+    "drop_and_grow_",
     "dropout",
     "edge_scores",
     "edge_softmax",
     "gcn_hidden",
+    "grow_scores_topk",
     "pack_panels",
     "sddmm",
     "sparse_linear",

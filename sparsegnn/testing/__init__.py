@@ -9,6 +9,10 @@ from sparsegnn.testing.reference import (
 )
 from sparsegnn.testing.reference_attention import reference_edge_scores, reference_edge_softmax
 from sparsegnn.testing.reference_dropout import reference_dropout
+from sparsegnn.testing.reference_selection import (
+    reference_drop_and_grow,
+    reference_grow_positions,
+)
 from sparsegnn.testing.reference_sparse import reference_topk_rows
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
 
@@ -19,9 +23,11 @@ __all__ = [
     "assert_close",
     "power_law_graph",
     "random_graph",
+    "reference_drop_and_grow",
     "reference_dropout",
     "reference_edge_scores",
     "reference_edge_softmax",
+    "reference_grow_positions",
     "reference_sddmm",
     "reference_sparse_linear",
     "reference_spmm",

@@ -4,7 +4,16 @@ import pytest
 
 from bench.cases import Case, agreement
 from bench.inputs import EdgeList
-from bench.ops import sddmm, sparse_linear, spgemm, spmm, spmm_rows, topk_mask, topk_rows
+from bench.ops import (
+    drop_and_grow,
+    sddmm,
+    sparse_linear,
+    spgemm,
+    spmm,
+    spmm_rows,
+    topk_mask,
+    topk_rows,
+)
 
 
 def _small(edges: EdgeList) -> Iterator[Case]:
@@ -27,6 +36,11 @@ def test_all_alternatives_of_every_operator_agree(edges: EdgeList) -> None:
     for case in _small(edges):
         assert set(agreement(case)) == set(case.alternatives)
         assert "sparsegnn" in case.alternatives
+
+
+def test_mask_updates_agree() -> None:
+    """The builder compares the first update."""
+    assert set(drop_and_grow.update(1000).alternatives) == {"sparsegnn", "torch composite"}
 
 
 @pytest.mark.parametrize("quick", [True, False])

@@ -158,6 +158,24 @@ def test_topk_mask_is_the_same_on_both_devices(dtype: torch.dtype) -> None:
         assert torch.equal(left, right.cpu())
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("regrow", [False, True])
+def test_drop_and_grow_is_the_same_on_both_devices(regrow: bool, dtype: torch.dtype) -> None:
+    mask = torch.rand(100_003) < 0.2
+    weight = ((torch.randn(100_003) * 8).round() * mask).to(dtype)
+    grow = (torch.randn(100_003) * 8).round().to(dtype)
+    grow[::101] = float("nan")
+    results = []
+    for device in ("cpu", "cuda"):
+        moved = [t.to(device, copy=True) for t in (mask, weight, torch.ones(100_003))]
+        sg.ops.drop_and_grow_(
+            moved[0], moved[1], [moved[2]], grow.to(device), 5000, magnitude=True, regrow=regrow
+        )
+        results.append([t.cpu() for t in moved])
+    for left, right in zip(*results, strict=True):
+        assert torch.equal(left, right)
+
+
 def test_gradients_match_finite_differences() -> None:
     graph = adversarial_graph("random").graph().to("cuda")
     make = {"dtype": torch.float64, "device": "cuda", "requires_grad": True}

@@ -16,6 +16,7 @@ from sparsegnn.testing import adversarial_graph
 OPS = torch.ops.sparsegnn
 ATTENTION = ["edge_scores", "edge_sum", "edge_softmax", "edge_softmax_grad"]
 NAMES = [
+    "drop_and_grow_",
     "spmm",
     "dropout",
     *ATTENTION,
