@@ -44,9 +44,14 @@ format: install
 bench: install
 	$(BIN)/python -m bench $(if $(FULL),--full) $(if $(QUICK),--quick) $(if $(PEERS),--peers $(PEERS))
 
-# Needs an NVIDIA GPU; says so in one sentence and succeeds where there is none.
-gpu: install
-	$(BIN)/python bench/gpu/run.py
+# Needs an NVIDIA GPU; says so in one sentence and succeeds where there is none. Installs nothing and
+# needs no network: takes the first Python whose torch sees a GPU, and builds in place with it.
+gpu:
+	@for python in $(BIN)/python $(PYTHON); do \
+	  if $$python -c "import torch; raise SystemExit(not torch.cuda.is_available())" 2>/dev/null; \
+	  then exec $$python bench/gpu/run.py $(GPU_ARGS); fi; done; \
+	if test -x $(BIN)/python; then exec $(BIN)/python bench/gpu/run.py $(GPU_ARGS); fi; \
+	echo "make gpu: $(PYTHON) has no torch that sees an NVIDIA GPU, so nothing was run."
 
 # Loads the one built _C.so in other releases of torch, a CUDA build among them: downloads gigabytes.
 abi: install

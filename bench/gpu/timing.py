@@ -1,17 +1,26 @@
-"""Times GPU work with CUDA events."""
+"""Times work on the device: with CUDA events, or with a clock in a rehearsal on the CPU."""
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Mapping
 
 import torch
 
+from bench.gpu.setting import Setting
+
 Run = Callable[[], object]
+Timings = dict[str, dict[str, object]]
 
 
-def seconds(run: Run, calls: int) -> float:
+def seconds(run: Run, calls: int, device: str = "cuda") -> float:
     """Seconds per call of `calls` calls queued back to back on the current stream."""
+    if device == "cpu":
+        start = time.perf_counter()
+        for _ in range(calls):
+            run()
+        return (time.perf_counter() - start) / calls
     begin = torch.cuda.Event(enable_timing=True)
     end = torch.cuda.Event(enable_timing=True)
     begin.record()
@@ -22,7 +31,7 @@ def seconds(run: Run, calls: int) -> float:
     return float(begin.elapsed_time(end)) / 1e3 / calls
 
 
-def summarize(samples: list[float]) -> dict[str, float | int | list[float]]:
+def summarize(samples: list[float]) -> dict[str, object]:
     """Median, quartiles and the samples themselves."""
     quartiles = statistics.quantiles(samples, n=4, method="inclusive")
     return {
@@ -34,26 +43,27 @@ def summarize(samples: list[float]) -> dict[str, float | int | list[float]]:
 
 
 def compare(
-    alternatives: Mapping[str, Run], rounds: int = 11, min_sample_s: float = 2e-3
-) -> dict[str, object]:
+    setting: Setting, alternatives: Mapping[str, Run], rounds: int = 7, min_sample_s: float = 2e-3
+) -> Timings:
     """Times alternatives in interleaved rounds; caches are as warm as repetition leaves them.
 
     A sample repeats the call until it lasts about `min_sample_s`, so that the launch of one call
     overlaps the work of the one before, as in a training loop.
     """
     calls = {}
+    sample_s = setting.size(min_sample_s, 0.0)
     for name, run in alternatives.items():
-        seconds(run, 3)
-        calls[name] = max(1, round(min_sample_s / max(seconds(run, 1), 1e-7)))
+        seconds(run, setting.size(3, 1), setting.device)
+        calls[name] = max(1, round(sample_s / max(seconds(run, 1, setting.device), 1e-7)))
     samples: dict[str, list[float]] = {name: [] for name in alternatives}
-    for _ in range(rounds):
+    for _ in range(setting.rounds(rounds)):
         for name, run in alternatives.items():
-            samples[name].append(seconds(run, calls[name]))
+            samples[name].append(seconds(run, calls[name], setting.device))
     return {name: summarize(taken) for name, taken in samples.items()}
 
 
-def median(timings: Mapping[str, object], name: str) -> float:
+def median(timings: Mapping[str, Mapping[str, object]], name: str) -> float:
     """The median seconds of one alternative of `compare`."""
-    timing = timings[name]
-    assert isinstance(timing, dict)
-    return float(timing["median_s"])
+    value = timings[name]["median_s"]
+    assert isinstance(value, float)
+    return value

@@ -52,6 +52,38 @@ def test_spmm(name: str, dtype: torch.dtype, index: torch.dtype) -> None:
         compare_spmm(graph, x, row_scale=rows, col_scale=cols, bias=bias, relu=True)
 
 
+@pytest.mark.parametrize("out", [None, torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_spmm_epilogues(dtype: torch.dtype, out: torch.dtype | None) -> None:
+    if out is not None and dtype == torch.float64:
+        pytest.skip("float64 stays float64")
+    graph = adversarial_graph("random").graph()
+    for width in (5, 8, 64, 200):
+        x = torch.randn(graph.num_src, width).to(dtype)
+        residual = torch.randn(graph.num_dst, width + 3).to(out or dtype)[:, 3:]
+        for dropout in (0.0, 0.3, 1.0):
+            compare_spmm(
+                graph, x, residual=residual, dropout=dropout, seed=11, relu=True, out_dtype=out
+            )
+        moved = sg.ops.spmm(graph.to("cuda"), x.to("cuda"), dropout=0.5, seed=3).cpu()
+        assert torch.equal(moved == 0, sg.ops.spmm(graph, x, dropout=0.5, seed=3) == 0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_spmm_short_rows_and_hubs(dtype: torch.dtype) -> None:
+    """Rows that share a warp, rows a warp takes whole, and rows that are cut into chunks."""
+    degrees = torch.arange(2000) % 7
+    degrees[[17, 18, 900, 1999]] = torch.tensor([33, 100, 1100, 5000])
+    target = torch.repeat_interleave(torch.arange(2000), degrees)
+    edges = torch.stack([torch.randint(0, 2000, target.shape), target])
+    graph = sg.Graph.from_edge_index(edges, 2000)
+    keep = torch.rand(graph.num_edges) < 0.5
+    for width in (1, 4, 16, 33, 64, 300):
+        x = torch.randn(2000, width).to(dtype)
+        compare_spmm(graph, x, edge_weight=torch.rand(graph.num_edges, dtype=acc(dtype)))
+        compare_spmm(graph, x, edge_mask=keep, reduce="mean")
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_spmm_layouts(dtype: torch.dtype) -> None:
     graph = adversarial_graph("random").graph()
