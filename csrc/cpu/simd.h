@@ -43,10 +43,22 @@ SGNN_INLINE vec_t<double> load(const double* p) {
   return *reinterpret_cast<const vec_t<double>*>(p);
 }
 
+// bf16 bits in the low half of every lane to fp32.
+template <typename V>
+SGNN_INLINE vec_t<float> widen_bf16(V bits) {
+  return reinterpret_cast<vec_t<float>>(reinterpret_cast<u32_vec>(bits) << 16);
+}
+
+// Intrinsics where there are any: GCC 12 converts the halves of a vector apart.
 SGNN_INLINE vec_t<float> load(const BFloat16* p) {
-  const u16_vec raw = *reinterpret_cast<const u16_vec*>(p);
-  const u32_vec bits = __builtin_convertvector(raw, u32_vec) << 16;
-  return reinterpret_cast<vec_t<float>>(bits);
+#if defined(__AVX512F__)
+  const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return widen_bf16(_mm512_maskz_cvtepu16_epi32(0xffff, raw));
+#elif defined(__AVX2__)
+  return widen_bf16(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#else
+  return widen_bf16(__builtin_convertvector(*reinterpret_cast<const u16_vec*>(p), u32_vec));
+#endif
 }
 
 SGNN_INLINE vec_t<float> load(const Half* p) {
@@ -87,6 +99,36 @@ SGNN_INLINE void store(Half* p, vec_t<float> v) {
 #endif
 }
 
+// Stores to memory without first reading the line into the caches, where the processor can; `p` is
+// aligned to a whole vector. Other threads see it after fence_stores().
+SGNN_INLINE void store_past_caches(float* p, vec_t<float> v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  _mm256_stream_ps(p, reinterpret_cast<__m256>(v));
+#else
+  store(p, v);
+#endif
+}
+SGNN_INLINE void store_past_caches(double* p, vec_t<double> v) {
+#if defined(__AVX512F__)
+  _mm512_stream_pd(p, reinterpret_cast<__m512d>(v));
+#elif defined(__AVX2__)
+  _mm256_stream_pd(p, reinterpret_cast<__m256d>(v));
+#else
+  store(p, v);
+#endif
+}
+template <typename T>
+SGNN_INLINE void store_past_caches(T* p, vec_t<float> v) {
+  store(p, v);
+}
+SGNN_INLINE void fence_stores() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
+
 // Loads `count` < lanes elements and zeros; never touches memory past them.
 template <typename T>
 SGNN_INLINE vec_t<acc_t<T>> load_partial(const T* p, int count) {
@@ -101,6 +143,17 @@ SGNN_INLINE void store_partial(T* p, vec_t<acc_t<T>> v, int count) {
 }
 
 #if defined(__AVX512F__)
+template <>
+SGNN_INLINE vec_t<float> load_partial<BFloat16>(const BFloat16* p, int count) {
+  const __mmask16 lanes = static_cast<__mmask16>((1u << count) - 1u);
+  return widen_bf16(_mm512_maskz_cvtepu16_epi32(0xffff, _mm256_maskz_loadu_epi16(lanes, p)));
+}
+template <>
+SGNN_INLINE vec_t<float> load_partial<Half>(const Half* p, int count) {
+  const __mmask16 lanes = static_cast<__mmask16>((1u << count) - 1u);
+  return reinterpret_cast<vec_t<float>>(
+      _mm512_maskz_cvtph_ps(0xffff, _mm256_maskz_loadu_epi16(lanes, p)));
+}
 template <>
 SGNN_INLINE vec_t<float> load_partial<float>(const float* p, int count) {
   const __mmask16 lanes = static_cast<__mmask16>((1u << count) - 1u);

@@ -10,6 +10,8 @@
 
 namespace sgnn::cpu::SGNN_ISA {
 
+constexpr int64_t kStreamFromBytes = 32 << 20;  // a last-level cache
+
 template <typename A>
 class SpmmFinish {
  public:
@@ -17,15 +19,54 @@ class SpmmFinish {
       : args_(args),
         bias_(static_cast<const A*>(args.bias)),
         scale_(dropout_scale<A>(args.dropout_threshold)),
-        bits_(args.seed, args.dropout_threshold) {}
+        bits_(args.seed, args.dropout_threshold),
+        plain_(args.residual == nullptr && args.dropout_threshold == kKeepAll &&
+               args.out_dtype == args.dtype),
+        stream_(plain_ && streams(args)) {}
 
-  static bool needed(const SpmmArgs& args) {
-    return args.residual != nullptr || args.dropout_threshold != kKeepAll ||
-           args.out_dtype != args.dtype;
+  // Columns [first, first + count) of `row` from the sums of its edges in kTile vectors.
+  template <typename T, int kTile>
+  SGNN_INLINE void write_tile(int64_t row, int64_t first, int count, A factor,
+                              const vec_t<A>* sum) {
+    constexpr int kVector = kLanes<A>;
+    if (!plain_) {
+      A sums[kTile * kVector];
+      for (int v = 0; v < kTile; ++v) store(sums + v * kVector, sum[v]);
+      return write(row, first, count, factor, sums);
+    }
+    T* target = static_cast<T*>(args_.y) + row * args_.width + first;
+#pragma GCC unroll 16
+    for (int v = 0; v < kTile; ++v) {
+      const int lanes = v + 1 < kTile ? kVector : count - v * kVector;
+      vec_t<A> value = sum[v] * splat(factor);
+      if (bias_ != nullptr) value += load_first(bias_ + first + v * kVector, lanes);
+      if (args_.relu) value = relu_vec(value);
+      if (stream_ && lanes == kVector) {
+        store_past_caches(target + v * kVector, value);
+      } else {
+        store_first(target + v * kVector, value, lanes);
+      }
+    }
   }
 
-  // Columns [first, first + count) of `row` from the sums of its edges, padded to whole vectors.
-  void write(int64_t row, int64_t first, int count, A factor, const A* sum) {
+  // Makes what was stored past the caches visible to other threads.
+  void done() const {
+    if (stream_) fence_stores();
+  }
+
+ private:
+  // An output that no cache can hold is not read into them before it is written. Whole lines only.
+  static bool streams(const SpmmArgs& args) {
+    constexpr int64_t kLine = 64;
+    const int64_t row_bytes = args.width * static_cast<int64_t>(sizeof(A));
+    return sizeof(A) == element_bytes(args.out_dtype) && row_bytes % kLine == 0 &&
+           reinterpret_cast<uintptr_t>(args.y) % kLine == 0 &&
+           args.csr.num_rows * row_bytes > kStreamFromBytes;
+  }
+
+  // Out of line: inlined into every tile it would crowd the loops out of the instruction cache.
+  __attribute__((noinline)) void write(int64_t row, int64_t first, int count, A factor,
+                                       const A* sum) {
     if constexpr (std::is_same_v<A, double>) {
       write_as<double>(row, first, count, factor, sum);
     } else if (args_.out_dtype == DType::kFloat32) {
@@ -37,7 +78,6 @@ class SpmmFinish {
     }
   }
 
- private:
   template <typename O>
   void write_as(int64_t row, int64_t first, int count, A factor, const A* sum) {
     const O* residual = static_cast<const O*>(args_.residual);
@@ -61,6 +101,8 @@ class SpmmFinish {
   const A* bias_;
   const A scale_;
   DropoutBits bits_;
+  const bool plain_;   // a scale, a bias and ReLU at most
+  const bool stream_;  // y goes past the caches
 };
 
 }  // namespace sgnn::cpu::SGNN_ISA

@@ -1,43 +1,19 @@
-// The SpMM loop body over rows [begin, end), for one instruction set: a row keeps up to kMaxTile
-// vectors of accumulators in registers and walks its edges once per tile.
+// The SpMM loop body over rows [begin, end), for one instruction set: edges are staged by blocks,
+// and every tile of columns walks the rows of a block with its sums in registers.
 #pragma once
 
-#include "sgnn/bitmask.h"
-#include "sgnn/spmm.h"
-#include "simd.h"
+#include <algorithm>
+
 #include "spmm_finish.h"
+#include "spmm_tile.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
-constexpr int64_t kPrefetchDistance = 12;              // edges ahead
 constexpr int kMaxTile = kVectorBytes == 64 ? 16 : 8;  // half of the registers hold accumulators
+constexpr int64_t kMaxColumns = 1024;                  // that walk a block together
+constexpr int64_t kNearBytes = 512 << 10;              // x that the L2 cache holds: no prefetch
 
-enum class EdgeValues { kUnit, kWeight, kGeneral };
-
-template <typename T>
-struct SpmmPointers {
-  using A = acc_t<T>;
-  const T* x;
-  T* y;
-  const A* weight;
-  const A* mask;
-  const uint8_t* bits;
-  const A* row_scale;
-  const A* col_scale;
-  const A* bias;
-
-  explicit SpmmPointers(const SpmmArgs& args)
-      : x(static_cast<const T*>(args.x)),
-        y(static_cast<T*>(args.y)),
-        weight(static_cast<const A*>(args.weight)),
-        mask(static_cast<const A*>(args.mask)),
-        bits(args.bits),
-        row_scale(static_cast<const A*>(args.row_scale)),
-        col_scale(static_cast<const A*>(args.col_scale)),
-        bias(static_cast<const A*>(args.bias)) {}
-};
-
-template <typename T, typename Index, EdgeValues kValues>
+template <typename T, typename Index>
 class SpmmRows {
  public:
   using A = acc_t<T>;
@@ -45,140 +21,119 @@ class SpmmRows {
   explicit SpmmRows(const SpmmArgs& args)
       : args_(args),
         csr_(view_csr<Index>(args.csr)),
-        p_(args),
-        finish_(args),
-        needs_finish_(SpmmFinish<A>::needed(args)) {}
+        row_scale_(static_cast<const A*>(args.row_scale)),
+        prefetch_(args.csr.num_cols * args.x_stride * element_bytes(args.dtype) > kNearBytes),
+        stage_(args),
+        finish_(args) {}
 
   // Columns [first, last) of rows [begin, end).
   void run(int64_t begin, int64_t end, int64_t first, int64_t last) {
-    for (int64_t row = begin; row < end; ++row) run_row(row, first, last);
+    for (; first < last; first += kMaxColumns) {
+      run_columns(begin, end, first, std::min(first + kMaxColumns, last));
+    }
+    finish_.done();
   }
 
  private:
-  int64_t count_kept(int64_t begin, int64_t end) const {
-    if (kValues != EdgeValues::kGeneral || p_.bits == nullptr) return end - begin;
-    int64_t kept = 0;
-    for (int64_t e = begin; e < end; ++e) kept += test_bit(p_.bits, csr_.value_index(e)) ? 1 : 0;
-    return kept;
+  // What the tiles of a block share. The row at `row` may have begun in an earlier block.
+  struct Span {
+    typename SpmmStage<A, Index>::Block block;
+    int64_t row;
+    int64_t row_end;
+    int64_t begin;  // stored positions
+    int64_t end;
+    int64_t kept_before;  // of the first row, in earlier blocks
+  };
+
+  void run_columns(int64_t row, int64_t row_end, int64_t first, int64_t last) {
+    constexpr int64_t kSlots = SpmmStage<A, Index>::kSlots;
+    const int64_t end = static_cast<int64_t>(csr_.rowptr[row_end]);
+    int64_t position = static_cast<int64_t>(csr_.rowptr[row]);
+    int64_t kept_before = 0;
+    while (row < row_end) {
+      const int64_t stop = std::min((position / kSlots + 1) * kSlots, end);
+      const Span span{stage_.stage(position, stop), row, row_end, position, stop, kept_before};
+      run_tiles(span, first, last);
+      for (; row < row_end && static_cast<int64_t>(csr_.rowptr[row + 1]) <= stop; ++row) {
+        kept_before = 0;
+      }
+      if (row < row_end) {
+        const int64_t begin = std::max(static_cast<int64_t>(csr_.rowptr[row]), position);
+        kept_before += stage_.slot(position, stop) - stage_.slot(position, begin);
+      }
+      position = stop;
+    }
+  }
+
+  void run_tiles(const Span& span, int64_t first, int64_t last) {
+    int64_t f = first;
+    while (f < last) {
+      if (kMaxTile >= 16 && run_tile<kMaxTile>(span, first, &f, last)) continue;
+      if (run_tile<8>(span, first, &f, last) || run_tile<4>(span, first, &f, last)) continue;
+      if (run_tile<3>(span, first, &f, last) || run_tile<2>(span, first, &f, last)) continue;
+      run_tile<1>(span, first, &f, last);
+    }
+  }
+
+  // Runs the tile and advances f when the columns left need kTile vectors or more.
+  template <int kTile>
+  bool run_tile(const Span& span, int64_t first, int64_t* f, int64_t last) {
+    constexpr int64_t lanes = kLanes<A>;
+    const int64_t left = last - *f;
+    if (left <= (kTile - 1) * lanes) return false;
+    const int count = static_cast<int>(std::min(left, kTile * lanes));
+    if (count == kTile * lanes) {
+      run_rows<kTile, false>(span, *f, count, carry_ + (*f - first));
+    } else {
+      run_rows<kTile, true>(span, *f, count, carry_ + (*f - first));
+    }
+    *f += count;
+    return true;
+  }
+
+  template <int kTile, bool kPartial>
+  void run_rows(const Span& span, int64_t f, int count, A* carry) {
+    constexpr int lanes = kLanes<A>;
+    const GatherTile<T, Index, kTile, kPartial> tile{
+        static_cast<const T*>(args_.x) + f, args_.x_stride, count - (kTile - 1) * lanes, prefetch_};
+    int64_t position = span.begin;
+    int64_t begin = csr_.rowptr[span.row];
+    for (int64_t row = span.row; row < span.row_end; ++row) {
+      const int64_t row_stop = static_cast<int64_t>(csr_.rowptr[row + 1]);
+      const int64_t stop = std::min(row_stop, span.end);
+      vec_t<A> sum[kTile] = {};
+      if (begin < span.begin) {
+        for (int v = 0; v < kTile; ++v) sum[v] = load(carry + v * lanes);
+      }
+      const int64_t slot = stage_.slot(span.begin, position);
+      const int64_t slot_end = stage_.slot(span.begin, stop);
+      tile.add_edges(span.block, slot, slot_end, sum);
+      if (row_stop > span.end) {
+        for (int v = 0; v < kTile; ++v) store(carry + v * lanes, sum[v]);
+        return;
+      }
+      const int64_t kept = slot_end - slot + (row == span.row ? span.kept_before : 0);
+      finish_.template write_tile<T, kTile>(row, f, count, row_factor(row, kept), sum);
+      begin = position = stop;
+    }
   }
 
   // Factor applied to a finished row sum. A row without kept edges is zero even where its scale is
   // infinite, as D^-1/2 of an isolated node is.
-  A row_factor(int64_t row, int64_t begin, int64_t end) const {
-    if (!args_.mean && p_.row_scale == nullptr) return A(1);
-    const int64_t kept = count_kept(begin, end);
+  SGNN_INLINE A row_factor(int64_t row, int64_t kept) const {
+    if (!args_.mean && row_scale_ == nullptr) return A(1);
     if (kept == 0) return A(0);
-    const A scale = p_.row_scale != nullptr ? p_.row_scale[row] : A(1);
+    const A scale = row_scale_ != nullptr ? row_scale_[row] : A(1);
     return args_.mean ? scale / static_cast<A>(kept) : scale;
-  }
-
-  void run_row(int64_t row, int64_t first, int64_t last) {
-    const int64_t begin = static_cast<int64_t>(csr_.rowptr[row]);
-    const int64_t end = static_cast<int64_t>(csr_.rowptr[row + 1]);
-    const A factor = row_factor(row, begin, end);
-    constexpr int64_t lanes = kLanes<A>;
-    int64_t f = first;
-    for (; f + kMaxTile * lanes <= last; f += kMaxTile * lanes) {
-      run_tile<kMaxTile>(row, begin, end, f, factor);
-    }
-    if constexpr (kMaxTile > 8) f = run_tiles_of<8>(row, begin, end, f, last, factor);
-    f = run_tiles_of<4>(row, begin, end, f, last, factor);
-    f = run_tiles_of<2>(row, begin, end, f, last, factor);
-    f = run_tiles_of<1>(row, begin, end, f, last, factor);
-    if (f < last) run_tile<1, true>(row, begin, end, f, factor, static_cast<int>(last - f));
-  }
-
-  template <int kTile>
-  SGNN_INLINE int64_t run_tiles_of(int64_t row, int64_t begin, int64_t end, int64_t f, int64_t last,
-                                   A factor) {
-    if (f + kTile * kLanes<A> > last) return f;
-    run_tile<kTile>(row, begin, end, f, factor);
-    return f + kTile * kLanes<A>;
-  }
-
-  // Coefficient of stored position e; false when the edge is dropped.
-  SGNN_INLINE bool coefficient(int64_t e, int64_t column, A* out) const {
-    if constexpr (kValues == EdgeValues::kWeight) {
-      *out = p_.weight[e];
-      return true;
-    }
-    const int64_t id = csr_.value_index(e);
-    if (p_.bits != nullptr && !test_bit(p_.bits, id)) return false;
-    A value = p_.weight != nullptr ? p_.weight[id] : A(1);
-    if (p_.mask != nullptr) value *= p_.mask[id];
-    if (p_.col_scale != nullptr) value *= p_.col_scale[column];
-    *out = value;
-    return true;
-  }
-
-  // Column of stored position e; asks for the row that a later position will gather. One function:
-  // GCC takes a function that only prefetches for one without effects and drops its calls.
-  template <int kTile>
-  SGNN_INLINE int64_t column_with_prefetch(int64_t e, int64_t f) const {
-    const int64_t ahead = e + kPrefetchDistance;
-    if (ahead < csr_.nnz) {
-      const T* row = p_.x + static_cast<int64_t>(csr_.col[ahead]) * args_.x_stride + f;
-      constexpr int kLine = 64 / static_cast<int>(sizeof(T));
-#pragma GCC unroll 16
-      for (int i = 0; i < kTile * kLanes<A>; i += kLine) __builtin_prefetch(row + i, 0, 3);
-    }
-    return static_cast<int64_t>(csr_.col[e]);
-  }
-
-  // kTile whole vectors, or one of `count` elements.
-  template <int kTile, bool kPartial, typename U>
-  static SGNN_INLINE vec_t<A> load_tile(const U* source, int v, int count) {
-    if constexpr (kPartial) return load_partial<U>(source, count);
-    return load(source + v * kLanes<A>);
-  }
-
-  template <int kTile, bool kPartial>
-  SGNN_INLINE void add_edge(int64_t e, int64_t f, int count, vec_t<A>* sum) const {
-    const int64_t column = column_with_prefetch<kTile>(e, f);
-    const T* source = p_.x + column * args_.x_stride + f;
-    if constexpr (kValues == EdgeValues::kUnit) {
-#pragma GCC unroll 16
-      for (int v = 0; v < kTile; ++v) sum[v] += load_tile<kTile, kPartial>(source, v, count);
-    } else {
-      A value;
-      if (!coefficient(e, column, &value)) return;
-      const vec_t<A> broadcast = splat(value);
-#pragma GCC unroll 16
-      for (int v = 0; v < kTile; ++v) {
-        sum[v] += broadcast * load_tile<kTile, kPartial>(source, v, count);
-      }
-    }
-  }
-
-  template <int kTile, bool kPartial = false>
-  SGNN_INLINE void run_tile(int64_t row, int64_t begin, int64_t end, int64_t f, A factor,
-                            int count = kTile * kLanes<A>) {
-    vec_t<A> sum[kTile] = {};
-    for (int64_t e = begin; e < end; ++e) add_edge<kTile, kPartial>(e, f, count, sum);
-    if (needs_finish_) {
-      A sums[kTile * kLanes<A>];
-      for (int v = 0; v < kTile; ++v) store(sums + v * kLanes<A>, sum[v]);
-      return finish_.write(row, f, count, factor, sums);
-    }
-    T* target = p_.y + row * args_.width + f;
-#pragma GCC unroll 16
-    for (int v = 0; v < kTile; ++v) {
-      vec_t<A> out = sum[v] * splat(factor);
-      if (p_.bias != nullptr) out += load_tile<kTile, kPartial>(p_.bias + f, v, count);
-      if (args_.relu) out = relu_vec(out);
-      if constexpr (kPartial) {
-        store_partial<T>(target, out, count);
-      } else {
-        store(target + v * kLanes<A>, out);
-      }
-    }
   }
 
   const SpmmArgs& args_;
   const CsrView<Index> csr_;
-  const SpmmPointers<T> p_;
+  const A* row_scale_;
+  const bool prefetch_;
+  SpmmStage<A, Index> stage_;
   SpmmFinish<A> finish_;
-  const bool needs_finish_;
+  A carry_[kMaxColumns + kLanes<A>];  // sums of a row that goes on in the next block
 };
 
 }  // namespace sgnn::cpu::SGNN_ISA

@@ -12,11 +12,6 @@
 namespace sgnn {
 namespace {
 
-int64_t element_bytes(DType dtype) {
-  if (dtype == DType::kFloat64) return 8;
-  return dtype == DType::kFloat32 ? 4 : 2;
-}
-
 int64_t padded_samples(int64_t num_samples, DType dtype) {
   const int64_t items = 16 / element_bytes(dtype);
   return ceil_div(num_samples, items) * items;

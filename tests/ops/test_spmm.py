@@ -62,15 +62,36 @@ def test_wide_features_are_computed_in_slices(isa: int, width: int) -> None:
     assert_close(sg.ops.spmm(g, x), dense @ x.double())
 
 
+@pytest.mark.parametrize("width", [16, 24, 70, 257])
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
-def test_same_bits_for_every_thread_count(threads: int) -> None:
+def test_same_bits_for_every_thread_count(threads: int, width: int) -> None:
     g = sg.testing.power_law_graph(2000, 40000)
-    x, w = torch.randn(2000, 70), torch.rand(40000)
-    torch.set_num_threads(1)
-    expected = sg.ops.spmm(g, x, w)
-    torch.set_num_threads(threads)
-    for _ in range(5):
-        assert torch.equal(sg.ops.spmm(g, x, w), expected)
+    x, w, keep = torch.randn(2000, width), torch.rand(40000), torch.rand(40000) > 0.5
+    for arguments in ((w,), (w, keep), (None, w)):
+        torch.set_num_threads(1)
+        expected = sg.ops.spmm(g, x, *arguments)
+        torch.set_num_threads(threads)
+        for _ in range(3):
+            assert torch.equal(sg.ops.spmm(g, x, *arguments), expected)
+
+
+@pytest.mark.parametrize("width", [5, 16, 40, 64, 200, 1100])
+def test_rows_that_span_many_blocks_of_edges(isa: int, width: int) -> None:
+    """Hubs of thousands of edges between short rows; dropped edges, their counts, their NaN."""
+    target = torch.cat([torch.full((3000,), 1), torch.arange(6), torch.full((700,), 4)])
+    edges = torch.stack([torch.arange(target.numel()) % 97, target])[:, torch.randperm(3706)]
+    g, keep = sg.Graph.from_edge_index(edges, num_src=97, num_dst=8), edges[0] % 3 > 0
+    x, w = torch.randn(97, width), torch.rand(3706)
+    x[::3] = float("nan")
+    exact = torch.zeros(8, 97, dtype=torch.float64)
+    exact.index_put_((edges[1][keep], edges[0][keep]), w[keep].double(), True)
+    expected = exact @ x.nan_to_num().double()
+    assert_close(sg.ops.spmm(g, x, w, keep), expected)
+    degree = torch.bincount(edges[1][keep], minlength=8).clamp(min=1).unsqueeze(1)
+    assert_close(sg.ops.spmm(g, x, w, keep, reduce="mean"), expected / degree)
+    clean = x.nan_to_num()
+    exact.index_put_((edges[1][~keep], edges[0][~keep]), w[~keep].double(), True)
+    assert_close(sg.ops.spmm(g, clean, w), exact @ clean.double())
 
 
 def test_a_dropped_edge_never_leaks(isa: int) -> None:
@@ -150,10 +171,10 @@ def test_infinite_scale_of_a_row_without_kept_edges_is_zero(isa: int, reduce: st
 @pytest.mark.slow
 @pytest.mark.parametrize("nodes,width", [(60_000, 130), (120_000, 96)])
 def test_features_larger_than_the_last_level_cache(nodes: int, width: int) -> None:
-    """Wide enough that the columns are cut for the last-level cache, into huge pages."""
+    """The result lies in huge pages and, when its rows are whole lines, goes past the caches."""
     g = sg.testing.power_law_graph(nodes, 5 * nodes)
     x, w = torch.randn(nodes, width), torch.rand(5 * nodes)
     y = sg.ops.spmm(g, x, w)
     for first in range(0, width, 24):
         part = x[:, first : first + 24].contiguous()
-        torch.testing.assert_close(y[:, first : first + 24], sg.ops.spmm(g, part, w))
+        assert_close(y[:, first : first + 24], sg.ops.spmm(g, part, w))

@@ -7,8 +7,9 @@
 // 1 / (number of kept edges of row i). A row without kept edges sums to zero. Dropout keeps element
 // (i, f) when dropout_keeps(*seed, i * F + f, threshold) and scales it by 65536 / threshold; a
 // dropped element is zero whatever its value was.
-// Accumulates in acc_t<T>, in stored edge order: the result does not depend on the thread count.
-// The epilogue is computed in acc_t<T> and rounded once, to the type of y.
+// Accumulates in acc_t<T>, in an order that follows from the graph, the dropped edges and the width
+// of x: the result does not depend on the thread count. The epilogue is computed in acc_t<T> and
+// rounded once, to the type of y.
 #pragma once
 
 #include <cstdint>

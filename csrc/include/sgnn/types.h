@@ -18,6 +18,11 @@ namespace sgnn {
 enum class DType : int32_t { kFloat32, kFloat64, kFloat16, kBFloat16 };
 enum class IndexType : int32_t { kInt32, kInt64 };
 
+inline int64_t element_bytes(DType dtype) {
+  if (dtype == DType::kFloat64) return 8;
+  return dtype == DType::kFloat32 ? 4 : 2;
+}
+
 // 16-bit storage types. They carry bits only, so the same struct crosses every compiler.
 struct Half {
   uint16_t bits;
