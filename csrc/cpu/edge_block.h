@@ -122,6 +122,15 @@ class EdgeBlock {
   uint8_t kept_before_[kSize + 1];
 };
 
+// Zeroes the per-edge results of rows [begin, end).
+template <typename A, typename Index>
+inline void clear_edges(const CsrView<Index>& csr, int64_t begin, int64_t end, A* out) {
+  const int64_t last = static_cast<int64_t>(csr.rowptr[end]);
+  for (int64_t e = static_cast<int64_t>(csr.rowptr[begin]); e < last; ++e) {
+    out[csr.value_index(e)] = A(0);
+  }
+}
+
 // One dot product per edge of a block, written together.
 template <typename A, typename Index>
 class BlockDots {

@@ -11,6 +11,7 @@
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
+#include "sgnn/spmm_grad.h"
 #include "sgnn/topk_rows.h"
 
 namespace sgnn::cpu {
@@ -38,6 +39,7 @@ struct ProjectArgs {
   void edge_sum(const EdgeSumArgs& args, int64_t begin, int64_t end);                       \
   void edge_softmax(const EdgeSoftmaxArgs& args, int64_t begin, int64_t end);               \
   void edge_softmax_grad(const EdgeSoftmaxGradArgs& args, int64_t begin, int64_t end);      \
+  void spmm_grad(const SpmmGradArgs& args, int64_t begin, int64_t end);                     \
   void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \
   void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end);    \
   void rows_spmm(const RowsSpmmArgs& args, int64_t begin, int64_t end);                     \

@@ -24,7 +24,7 @@ class SddmmRows {
         row_scale_(static_cast<const A*>(args.row_scale)) {}
 
   void run(int64_t begin, int64_t end) const {
-    clear_dropped(begin, end);
+    if (args_.bits != nullptr || args_.width == 0) clear_edges(csr_, begin, end, out_);
     for_each_tile<kMaxTile, A>(0, args_.width, [&](auto shape, int64_t f, int count) {
       using Shape = decltype(shape);
       run_tile<Shape::kTile, Shape::kPartial>(begin, end, f, count);
@@ -35,15 +35,6 @@ class SddmmRows {
   static constexpr int kMaxTile = 16;
   using Block = EdgeBlock<A, Index>;
   using Dots = BlockDots<A, Index>;
-
-  // Dropped edges, and all of them where rows have no columns, are zero.
-  void clear_dropped(int64_t begin, int64_t end) const {
-    if (args_.bits == nullptr && args_.width > 0) return;
-    const int64_t last = static_cast<int64_t>(csr_.rowptr[end]);
-    for (int64_t e = static_cast<int64_t>(csr_.rowptr[begin]); e < last; ++e) {
-      out_[csr_.value_index(e)] = A(0);
-    }
-  }
 
   bool scaled() const { return factors_.any() || row_scale_ != nullptr; }
 

@@ -8,6 +8,7 @@
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
+#include "sgnn/spmm_grad.h"
 #include "sgnn/status.h"
 #include "sgnn/topk_mask.h"
 #include "sgnn/topk_rows.h"
@@ -27,6 +28,7 @@ Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
 
 int64_t spmm_workspace(const SpmmArgs&) { return 0; }
 Status spmm_cuda(const SpmmArgs&, void*, Stream) { return kMissing; }
+Status spmm_grad_cuda(const SpmmGradArgs&, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
 
 Status edge_scores_cuda(const EdgeScoresArgs&, Stream) { return kMissing; }

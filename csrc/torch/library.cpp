@@ -17,6 +17,10 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "sddmm(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor a, Tensor b, Tensor? coef, Tensor? bits, Tensor? row_scale, "
       "Tensor? col_scale) -> Tensor");
+  m.def(
+      "spmm_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor grad, Tensor x, Tensor? weight, Tensor? mask, Tensor? bits, "
+      "Tensor? row_scale, Tensor? col_scale) -> (Tensor, Tensor)");
 
   // Attention
   m.def(

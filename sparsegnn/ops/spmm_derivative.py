@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from sparsegnn.ops import spmm_grad as spmm_grad  # registers it
 from sparsegnn.ops._library import acc_dtype, check_devices, register_fake
 
 if TYPE_CHECKING:
@@ -87,6 +88,40 @@ def _before_epilogue(
     return grad
 
 
+def _gradients_of_product(
+    csr: CsrTensors,
+    grad: Tensor,
+    x: Tensor | None,
+    values: tuple[Tensor | None, ...],
+    needs: tuple[bool, ...],
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Gradients of x, weight and mask: one gather of `grad`, however many are needed."""
+    ops = torch.ops.sparsegnn
+    weight, mask, bits, row_scale, col_scale = values
+    needs_x, needs_weight, needs_mask = needs
+    if not (needs_weight or needs_mask):
+        scales = (col_scale, row_scale)
+        dx = ops.spmm.default(
+            *csr.transposed(), grad, weight, mask, bits, *scales, None, False, False
+        )
+        return dx, None, None
+    if needs_x:
+        dx, dots = ops.spmm_grad.default(*csr, grad, x, *values)
+    else:
+        dx, dots = None, ops.sddmm.default(*csr, grad, x, None, bits, row_scale, col_scale)
+    dweight = _times(dots, mask, spare=not needs_mask) if needs_weight else None
+    return dx, dweight, _times(dots, weight, spare=True) if needs_mask else None
+
+
+def _times(dots: Tensor, factor: Tensor | None, spare: bool) -> Tensor:
+    """`dots * factor`, in place when nothing else uses `dots`: fresh memory costs page faults."""
+    if factor is None:
+        return dots
+    if spare and not torch.is_grad_enabled():
+        return dots.mul_(factor)
+    return dots * factor
+
+
 def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     from sparsegnn.graph import CsrTensors
 
@@ -99,15 +134,9 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     if ctx.mean:
         inverse = _kept_in_degree(csr, bits, acc_dtype(ctx.dtype)).clamp(min=1).reciprocal()
         row_scale = inverse if row_scale is None else row_scale * inverse
-    if needs[6]:
-        grads[6] = torch.ops.sparsegnn.spmm.default(
-            *csr.transposed(), grad, weight, mask, bits, col_scale, row_scale, None, False, False
-        )
-    for position, coefficient in ((7, mask), (8, weight)):
-        if needs[position]:
-            grads[position] = torch.ops.sparsegnn.sddmm.default(
-                *csr, grad, x, coefficient, bits, row_scale, col_scale
-            )
+    if needs[6] or needs[7] or needs[8]:
+        values = (weight, mask, bits, row_scale, col_scale)
+        grads[6:9] = _gradients_of_product(csr, grad, x, values, needs[6:9])
     if needs[12]:
         grads[12] = grad.sum(0, dtype=acc_dtype(ctx.dtype))
     return tuple(grads)

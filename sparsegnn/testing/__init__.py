@@ -14,6 +14,7 @@ from sparsegnn.testing.reference_selection import (
     reference_grow_positions,
 )
 from sparsegnn.testing.reference_sparse import reference_topk_rows
+from sparsegnn.testing.reference_spmm_grad import reference_spmm_grad
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "reference_sddmm",
     "reference_sparse_linear",
     "reference_spmm",
+    "reference_spmm_grad",
     "reference_topk_mask",
     "reference_topk_rows",
 ]

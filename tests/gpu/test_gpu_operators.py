@@ -154,6 +154,23 @@ def test_edge_softmax_and_scores(name: str, dtype: torch.dtype, index: torch.dty
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_spmm_grad(name: str, dtype: torch.dtype) -> None:
+    graph = adversarial_graph(name).graph()
+    weight, soft = torch.rand(2, graph.num_edges, dtype=acc(dtype))
+    bits = sg.Mask.from_bool(torch.rand(graph.num_edges) < 0.6).packed
+    for width in WIDTHS:
+        grad = torch.randn(graph.num_dst, width).to(dtype)
+        x = torch.randn(graph.num_src, width).to(dtype)
+        for values in ((weight, soft, None), (weight, None, bits)):
+            expected = torch.ops.sparsegnn.spmm_grad(*graph.csr, grad, x, *values, None, None)
+            moved = [on_gpu(value) for value in (grad, x, *values)]
+            actual = torch.ops.sparsegnn.spmm_grad(*graph.to("cuda").csr, *moved, None, None)
+            for left, right in zip(actual, expected, strict=True):
+                assert_close(left.cpu(), right)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("samples", [0, 1, 33, 300])
 def test_sparse_linear(samples: int, dtype: torch.dtype) -> None:
     dense = torch.randn(37, 70) * (torch.rand(37, 70) < 0.1)

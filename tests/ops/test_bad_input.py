@@ -80,6 +80,21 @@ CASES = {
         "ops.dropout(x.long(), 0.1)": "x must be float32",
         "ops.dropout(x, 0.1, torch.tensor([1, 2]))": "seed must have shape [1], got [2]",
     },
+    "spmm_grad": {
+        f"torch.ops.sparsegnn.spmm_grad(*csr, {call})": message
+        for call, message in {
+            "torch.randn(4, 4), x, None, None, None, None, None": "grad must have shape [3, 4]",
+            "torch.randn(3), x, None, None, None, None, None": "grad must have 2 dimensions",
+            "x.double(), x, None, None, None, None, None": "grad must have dtype Float",
+            "x, torch.randn(4, 4), None, None, None, None, None": "x must have one row per source",
+            "x.long(), x.long(), None, None, None, None, None": "x must be float32",
+            "x, x, torch.rand(5), None, None, None, None": "weight must have shape [4], got [5]",
+            "x, x, None, torch.rand(3), None, None, None": "mask must have shape [4], got [3]",
+            "x, x, None, None, torch.zeros(1), None, None": "bits must have dtype Byte",
+            "x, x, None, None, None, torch.rand(4), None": "row_scale must have shape [3], got [4]",
+            "x, x, None, None, None, None, w.double()": "col_scale must have shape [3], got [4]",
+        }.items()
+    },
     "sddmm": {
         "ops.sddmm(g, torch.randn(4, 4), x)": "a must have one row per target node",
         "ops.sddmm(g, x, torch.randn(3, 5))": "b must have shape [3, 4], got [3, 5]",

@@ -18,6 +18,7 @@ ATTENTION = ["edge_scores", "edge_sum", "edge_softmax", "edge_softmax_grad"]
 NAMES = [
     "drop_and_grow_",
     "spmm",
+    "spmm_grad",
     "dropout",
     *ATTENTION,
     "sddmm",
@@ -46,6 +47,14 @@ def spmm_arguments(grad: bool, dtype: torch.dtype = torch.float64) -> tuple[Any,
     tensors = [t if grad else t.detach() for t in (x, w, m, b)]
     bits = sg.Mask.from_bool(torch.tensor([True, True, False, True])).packed
     return (*g.csr, *tensors[:3], bits, None, None, tensors[3], True, True)
+
+
+def spmm_grad_arguments(grad: bool) -> tuple[Any, ...]:
+    g = adversarial_graph("parallel edges").graph()
+    tensors = [t if grad else t.detach() for t in (leaf(3, 4), leaf(3, 4), leaf(4), leaf(4))]
+    bits = sg.Mask.from_bool(torch.tensor([True, True, False, True])).packed
+    scales = [torch.rand(3, dtype=torch.float64) for _ in range(2)]
+    return (*g.csr, *tensors, bits, *scales)
 
 
 def sddmm_arguments(grad: bool) -> tuple[Any, ...]:
@@ -89,6 +98,7 @@ def hidden_arguments() -> tuple[Any, ...]:
 
 CASES: list[tuple[str, Callable[[bool], tuple[Any, ...]]]] = [
     ("spmm", spmm_arguments),
+    ("spmm_grad", spmm_grad_arguments),
     ("sddmm", sddmm_arguments),
     ("sparse_linear", linear_arguments),
     ("sparse_linear_grad", linear_grad_arguments),
