@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property, partial
+from importlib import import_module
+from inspect import signature
+from pkgutil import iter_modules
 from shutil import which
+from types import ModuleType
 
 import sparsegnn as sg
-from bench import grid
+from bench import grid, ops
+from bench.bars import BARS
 from bench.cases import Builders, Case, run_case
 from bench.end_to_end import gcn, mask_epoch, search
 from bench.end_to_end.setting import Setting
+from bench.graphs import POWER_LAW
 from bench.harness import QUICK, Plan
-from bench.ops import drop_and_grow, sparse_linear, topk_mask
 from bench.schema import CaseRecord, Mode
 
 Job = Callable[[], CaseRecord]
@@ -47,9 +53,11 @@ class Shared:
 def jobs(mode: Mode) -> dict[str, Job]:
     """Jobs by case name, in the order they run."""
     found: dict[str, Job] = {}
+    operators = _operators(mode)
     for builders, plan in (
         (grid.cases(mode), GRID_PLANS[mode]),
-        (_operators(mode), GRID_PLANS[mode]),
+        (_split(operators, True), GRID_PLANS[mode]),
+        (_split(operators, False), GRID_PLANS["full" if mode == "full" else "quick"]),
         (_end_to_end(Shared(mode)), QUICK if mode == "quick" else Plan()),
     ):
         found.update({name: partial(_run, name, builders[name], plan) for name in builders})
@@ -59,12 +67,37 @@ def jobs(mode: Mode) -> dict[str, Job]:
     return found
 
 
-def _operators(mode: Mode) -> Builders:
+def _split(builders: Builders, with_bar: bool) -> Builders:
+    """The cases that a bar reads, or the others, which take fewer rounds by default."""
+    patterns = [bar.case for bar in BARS]
     return {
-        **sparse_linear.cases(mode == "quick"),
-        **topk_mask.cases(),
-        **drop_and_grow.cases(),
+        name: build
+        for name, build in builders.items()
+        if with_bar == any(fnmatchcase(name, pattern) for pattern in patterns)
     }
+
+
+def _operators(mode: Mode) -> Builders:
+    """What every module of `bench/ops` with a function `cases` offers.
+
+    The function may take `quick`, and `edges` for a graph.
+    """
+    given: dict[str, Callable[[], object]] = {
+        "quick": lambda: mode == "quick",
+        "edges": POWER_LAW.load,
+    }
+    found: Builders = {}
+    for module in _modules(ops.__path__):
+        make = getattr(module, "cases", None)
+        if make is not None:
+            found.update(make(**{name: given[name]() for name in signature(make).parameters}))
+    return found
+
+
+def _modules(path: list[str]) -> list[ModuleType]:
+    names = sorted(info.name for info in iter_modules(path))
+    plain = [name for name in names if name != "conftest" and not name.startswith("test_")]
+    return [import_module(f"bench.ops.{name}") for name in plain]
 
 
 def _end_to_end(shared: Shared) -> Builders:

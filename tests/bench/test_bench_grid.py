@@ -39,6 +39,12 @@ def test_every_job_has_a_name_of_its_own() -> None:
     assert len(jobs("full")) > len(jobs("default")) > len(jobs("quick")) > 10
 
 
+def test_modules_of_operators_are_found() -> None:
+    names = set(jobs("default"))
+    assert "topk-mask/n=10000000" in names and "sparse-linear/20000x512x512/zeros=0.90" in names
+    assert len({name.split("/")[0] for name in names}) >= 8
+
+
 def test_a_missing_file_is_replaced_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
