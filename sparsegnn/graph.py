@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn import _host
+from sparsegnn._csr_checks import check_csr_tensors
 from sparsegnn.mask import Mask
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # A graph whose counts stay under this limit uses 32-bit indices.
 _INT32_LIMIT = 2**31 - 1
+# More nodes than any machine has memory for; sizes in bytes stay within 64 bits.
+_MOST_NODES = 2**48
 
 
 class CsrTensors(NamedTuple):
@@ -41,7 +44,8 @@ class Graph:
 
     Edges keep the order in which they were given: edge weights and masks are vectors `[E]` in that
     order, whatever the storage order is. Parallel edges are kept and counted separately. Indices
-    are checked once, here; the kernels trust them.
+    are checked once, here; the kernels trust them. Call the raw operators of
+    `torch.ops.sparsegnn` with the tensors of a graph only: they do not look at every index again.
 
     What a graph caches is made of ordinary tensors also under `torch.inference_mode`, so a graph
     that was used for inference first can be trained on.
@@ -52,8 +56,21 @@ class Graph:
         num_src: Number of sources, K; equal to M unless the graph is bipartite.
     """
 
-    def __init__(self, csr: CsrTensors) -> None:
-        """Wraps tensors that are known to be consistent; use the `from_*` constructors."""
+    def __init__(self, csr: CsrTensors, *, unsafe: bool = False) -> None:
+        """Wraps six tensors; most graphs come from the `from_*` constructors.
+
+        Args:
+            csr: The tensors of a graph and its transpose.
+            unsafe: Skips the checks. Inconsistent tensors then crash or corrupt memory later.
+
+        Raises:
+            ValueError: The tensors do not fit together; a bad index is named with its position.
+            TypeError: They are no tensors.
+        """
+        if not unsafe:
+            if not isinstance(csr, CsrTensors):
+                raise TypeError(f"csr must be CsrTensors, got {type(csr).__name__}.")
+            check_csr_tensors(csr)
         self.csr = csr
         self.num_dst = csr.rowptr.numel() - 1
         self.num_src = csr.t_rowptr.numel() - 1
@@ -86,9 +103,11 @@ class Graph:
             raise ValueError("num_src and num_dst must be given together, got only one of them.")
         if num_src is None or num_dst is None:
             if num_nodes is None:
-                num_nodes = int(edges.max()) + 1 if edges.size else 0
-            num_src = num_dst = int(num_nodes)
-        graph = _build(edges[0], edges[1], num_src, num_dst)
+                num_nodes = max(int(edges.max()) + 1, 0) if edges.size else 0
+            num_src = num_dst = _as_count(num_nodes, "num_nodes")
+        graph = _build(
+            edges[0], edges[1], _as_count(num_src, "num_src"), _as_count(num_dst, "num_dst")
+        )
         return graph.to(edge_index.device)
 
     @staticmethod
@@ -106,28 +125,38 @@ class Graph:
             rowptr: Integer `[M + 1]`, non-decreasing from 0 to E.
             col: Integer `[E]`, sources in `[0, num_cols)`.
             num_cols: Number of sources, K.
+
+        Raises:
+            ValueError: The row pointer is none, or a column is out of range (its position is
+                named).
+            TypeError: The tensors do not hold integers.
         """
-        pointer = rowptr.detach().cpu().numpy().astype(np.int64)
-        if pointer.ndim != 1 or pointer.size < 1 or pointer[0] != 0 or (np.diff(pointer) < 0).any():
-            raise ValueError("rowptr must be a non-decreasing vector that starts at 0.")
-        if pointer[-1] != col.numel():
+        pointer, source = _as_index_array(rowptr, "rowptr"), _as_index_array(col, "col")
+        if pointer.size < 1 or pointer[0] != 0 or (np.diff(pointer) < 0).any():
             raise ValueError(
-                f"rowptr must end with the number of columns {col.numel()}, got {pointer[-1]}."
+                "rowptr must be a non-decreasing vector that starts at 0, got another vector."
+            )
+        if pointer[-1] != source.size:
+            raise ValueError(
+                f"rowptr must end with the number of columns {source.size}, got {pointer[-1]}."
             )
         target = np.repeat(np.arange(pointer.size - 1, dtype=np.int64), np.diff(pointer))
-        source = col.detach().cpu().numpy().astype(np.int64)
-        return _build(source, target, num_cols, pointer.size - 1).to(rowptr.device)
+        count = _as_count(num_cols, "num_cols")
+        return _build(source, target, count, pointer.size - 1, "col").to(rowptr.device)
 
     @staticmethod
     def from_torch_csr(matrix: Tensor) -> Graph:
         """The pattern of a `torch.sparse_csr` matrix: entry (i, j) is the edge j -> i."""
-        if matrix.layout != torch.sparse_csr or matrix.dim() != 2:
-            raise TypeError(f"matrix must be a 2-D torch.sparse_csr tensor, got {matrix.layout}.")
+        layout = getattr(matrix, "layout", type(matrix).__name__)
+        if layout != torch.sparse_csr or matrix.dim() != 2:
+            raise TypeError(f"matrix must be a 2-D torch.sparse_csr tensor, got {layout}.")
         return Graph.from_csr(matrix.crow_indices(), matrix.col_indices(), matrix.shape[1])
 
     @staticmethod
     def from_scipy(matrix: Any) -> Graph:
         """The pattern of a SciPy sparse matrix: entry (i, j) is the edge j -> i."""
+        if not hasattr(matrix, "tocsr"):
+            raise TypeError(f"matrix must be a SciPy sparse matrix, got {type(matrix).__name__}.")
         csr = matrix.tocsr()
         rowptr = torch.from_numpy(csr.indptr.astype(np.int64))
         return Graph.from_csr(rowptr, torch.from_numpy(csr.indices.astype(np.int64)), csr.shape[1])
@@ -260,6 +289,8 @@ class Graph:
             keep: bool `[E]` or a `Mask` of shape `[E]`.
         """
         kept = keep.to_bool() if isinstance(keep, Mask) else keep
+        if not isinstance(kept, Tensor):
+            raise TypeError(f"keep must be a bool vector or a Mask, got {type(kept).__name__}.")
         if kept.dtype != torch.bool or kept.shape != (self.num_edges,):
             raise ValueError(
                 f"keep must be a bool vector of shape [{self.num_edges}], got {kept.dtype} of "
@@ -278,7 +309,9 @@ class Graph:
         cached = self._cache.get("storage_order")
         if cached is None:
             with torch.inference_mode(False):
-                cached = self._cache["storage_order"] = Graph(self._storage_order_tensors())
+                cached = self._cache["storage_order"] = Graph(
+                    self._storage_order_tensors(), unsafe=True
+                )
         result: Graph = cached
         return result
 
@@ -294,7 +327,7 @@ class Graph:
 
     def transpose(self) -> Graph:
         """The graph with every edge reversed; shares the index tensors."""
-        return Graph(self.csr.transposed())
+        return Graph(self.csr.transposed(), unsafe=True)
 
     def to(self, device: torch.device | str) -> Graph:
         """The graph on another device; itself when it is there already."""
@@ -302,7 +335,7 @@ class Graph:
             return self
         with torch.inference_mode(False):
             moved = [None if t is None else t.to(device) for t in self.csr]
-        return Graph(CsrTensors(*moved))  # type: ignore[arg-type]
+        return Graph(CsrTensors(*moved), unsafe=True)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         return (
@@ -311,14 +344,46 @@ class Graph:
         )
 
 
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def _as_count(count: Any, name: str) -> int:
+    """A number of nodes as an int; NumPy's integers count as such, floats and bools do not."""
+    if isinstance(count, (bool, np.bool_)) or not isinstance(count, (int, np.integer)):
+        raise TypeError(f"{name} must be an int, got {type(count).__name__}.")
+    if count < 0:
+        raise ValueError(f"{name} must not be negative, got {count}.")
+    if count > _MOST_NODES:
+        raise ValueError(f"{name} must be at most 2^48, got {count}.")
+    return int(count)
+
+
 def _as_edge_array(edge_index: Tensor) -> np.ndarray[Any, np.dtype[np.int64]]:
-    if not isinstance(edge_index, Tensor):
-        raise TypeError(f"edge_index must be a tensor, got {type(edge_index).__name__}.")
-    if edge_index.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
-        raise TypeError(f"edge_index must have an integer dtype, got {edge_index.dtype}.")
+    _require_integers(edge_index, "edge_index")
     if edge_index.dim() != 2 or edge_index.shape[0] != 2:
         raise ValueError(f"edge_index must have shape [2, E], got {list(edge_index.shape)}.")
-    plain = edge_index.detach().as_subclass(Tensor)
+    return _as_array(edge_index)
+
+
+def _as_index_array(index: Tensor, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    _require_integers(index, name)
+    if index.dim() != 1:
+        raise ValueError(f"{name} must be a vector, got shape {list(index.shape)}.")
+    return _as_array(index)
+
+
+def _require_integers(index: Any, name: str) -> None:
+    if not isinstance(index, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(index).__name__}.")
+    if index.dtype not in _INTEGERS:
+        raise TypeError(f"{name} must have an integer dtype, got {index.dtype}.")
+    if index.layout != torch.strided or index.is_meta:
+        kind = "a meta tensor" if index.is_meta else str(index.layout)
+        raise TypeError(f"{name} must be a dense tensor with data, got {kind}.")
+
+
+def _as_array(index: Tensor) -> np.ndarray[Any, np.dtype[np.int64]]:
+    plain = index.detach().as_subclass(Tensor)
     return np.ascontiguousarray(plain.cpu().numpy(), dtype=np.int64)
 
 
@@ -327,10 +392,9 @@ def _build(
     target: np.ndarray[Any, np.dtype[np.int64]],
     num_src: int,
     num_dst: int,
+    source_name: str = "source nodes of edge_index",
 ) -> Graph:
-    if num_src < 0 or num_dst < 0:
-        raise ValueError(f"num_nodes must not be negative, got {min(num_src, num_dst)}.")
-    names = ("target nodes of edge_index", "source nodes of edge_index")
+    names = ("target nodes of edge_index", source_name)
     rowptr, order, identity = _host.sort_coo(target, source, num_dst, num_src, *names)
     t_rowptr, t_order, t_identity = _host.sort_coo(source, target, num_src, num_dst, *names[::-1])
     small = max(num_src, num_dst, source.size) <= _INT32_LIMIT
@@ -348,4 +412,4 @@ def _build(
             tensor(target[t_order]),
             None if t_identity else tensor(t_order),
         )
-    return Graph(csr)
+    return Graph(csr, unsafe=True)

@@ -25,6 +25,10 @@ class Mask:
     count: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.packed, Tensor):
+            raise TypeError(f"packed must be a uint8 vector, got {type(self.packed).__name__}.")
+        if any(extent < 0 for extent in self.shape):
+            raise ValueError(f"shape must not be negative, got {list(self.shape)}.")
         if self.packed.dtype != torch.uint8 or self.packed.dim() != 1:
             raise ValueError(
                 f"packed must be a uint8 vector, got {self.packed.dtype} of shape "
@@ -40,6 +44,8 @@ class Mask:
     @staticmethod
     def from_bool(values: Tensor) -> Mask:
         """Packs a bool tensor; the mask lives on its device."""
+        if not isinstance(values, Tensor):
+            raise TypeError(f"values must be a bool tensor, got {type(values).__name__}.")
         if values.dtype != torch.bool:
             raise TypeError(f"values must be a bool tensor, got {values.dtype}.")
         flat = values.detach().reshape(-1)

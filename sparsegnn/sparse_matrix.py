@@ -11,6 +11,22 @@ from torch import Tensor
 from sparsegnn.graph import Graph
 
 
+def check_entries(pattern: Any, values: Any) -> None:
+    """Raises unless `values` holds one floating number per edge of the graph `pattern`."""
+    if not isinstance(pattern, Graph):
+        raise TypeError(f"pattern must be a Graph, got {type(pattern).__name__}.")
+    if not isinstance(values, Tensor):
+        raise TypeError(f"values must be a tensor, got {type(values).__name__}.")
+    if values.shape != (pattern.num_edges,):
+        raise ValueError(f"values must have shape [{pattern.num_edges}], got {list(values.shape)}.")
+    if not values.is_floating_point():
+        raise TypeError(f"values must be floating point, got {values.dtype}.")
+    if values.device != pattern.device:
+        raise ValueError(
+            f"values must be on the device of the pattern, {pattern.device}, got {values.device}."
+        )
+
+
 class SparseMatrix:
     """A CSR matrix `[N, K]`: a pattern and one value per stored entry, in the pattern's edge order.
 
@@ -20,23 +36,15 @@ class SparseMatrix:
     """
 
     def __init__(self, pattern: Graph, values: Tensor) -> None:
-        if values.shape != (pattern.num_edges,):
-            raise ValueError(
-                f"values must have shape [{pattern.num_edges}], got {list(values.shape)}."
-            )
-        if not values.is_floating_point():
-            raise TypeError(f"values must be floating point, got {values.dtype}.")
-        if values.device != pattern.device:
-            raise ValueError(
-                f"values must be on the device of the pattern, {pattern.device}, "
-                f"got {values.device}."
-            )
+        check_entries(pattern, values)
         self.pattern = pattern
         self.values = values
 
     @staticmethod
     def from_dense(matrix: Tensor) -> SparseMatrix:
         """Keeps the non-zero entries of a dense `[N, K]` matrix (NaN counts as non-zero)."""
+        if not isinstance(matrix, Tensor):
+            raise TypeError(f"matrix must be a tensor, got {type(matrix).__name__}.")
         if matrix.dim() != 2:
             raise ValueError(f"matrix must have 2 dimensions, got shape {list(matrix.shape)}.")
         row, col = matrix.detach().ne(0).nonzero(as_tuple=True)
@@ -47,14 +55,18 @@ class SparseMatrix:
     @staticmethod
     def from_torch(matrix: Tensor) -> SparseMatrix:
         """Takes a `torch.sparse_csr` or coalesced `torch.sparse_coo` matrix."""
-        if matrix.layout == torch.strided:
+        if not isinstance(matrix, Tensor) or matrix.layout == torch.strided:
             return SparseMatrix.from_dense(matrix)
+        if matrix.dim() != 2:
+            raise ValueError(f"matrix must have 2 dimensions, got shape {list(matrix.shape)}.")
         csr = matrix.to_sparse_csr()
         return SparseMatrix(Graph.from_torch_csr(csr), csr.values())
 
     @staticmethod
     def from_scipy(matrix: Any, dtype: torch.dtype = torch.float32) -> SparseMatrix:
         """Takes a SciPy sparse matrix; duplicates are summed."""
+        if not hasattr(matrix, "tocsr"):
+            raise TypeError(f"matrix must be a SciPy sparse matrix, got {type(matrix).__name__}.")
         csr = matrix.tocsr().copy()
         csr.sum_duplicates()
         values = torch.from_numpy(np.asarray(csr.data)).to(dtype)

@@ -49,6 +49,10 @@ def as_acc(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     """`values` as the kernels take them beside features of `dtype`; differentiable."""
     if values is None:
         return None
+    if not values.is_floating_point() or values.element_size() == 1:
+        raise TypeError(
+            f"values must be of a floating type of at least 16 bits, got {values.dtype}."
+        )
     return values.to(acc_dtype(dtype)).contiguous()
 
 

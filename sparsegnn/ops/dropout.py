@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._library import call, check_devices, register_fake
+from sparsegnn.ops._typed import typed
 
 Seed = int | Tensor | None
 
 
+@typed
 def dropout(x: Tensor, p: float, seed: Seed = None) -> Tensor:
     """Zeroes each element with probability p and scales the others so that the mean is kept.
 
@@ -42,6 +44,8 @@ def seed_tensor(seed: Seed, device: torch.device) -> Tensor:
         return torch.randint(2**63 - 1, (1,), device=device)
     if isinstance(seed, Tensor):
         return seed
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an int or a tensor, got {type(seed).__name__}.")
     if not -(2**63) <= seed < 2**63:
         raise ValueError(f"seed must fit in 64 bits, got {seed}.")
     return torch.full((1,), seed, dtype=torch.int64, device=device)

@@ -15,11 +15,13 @@ from sparsegnn.ops._library import (
     check_floating,
     register_fake,
 )
+from sparsegnn.ops._typed import typed
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
 
 
+@typed
 def edge_scores(
     g: Graph,
     s_dst: Tensor,
@@ -50,7 +52,7 @@ def edge_scores(
     if s_src.dtype != s_dst.dtype:
         raise ValueError(f"s_src must have the dtype of s_dst, {s_dst.dtype}, got {s_src.dtype}.")
     bits = split_bits(edge_mask, g.num_edges)
-    slope = 1.0 if negative_slope is None else float(negative_slope)
+    slope = 1.0 if negative_slope is None else negative_slope
     return call(  # type: ignore[no-any-return]
         torch.ops.sparsegnn.edge_scores.default,
         *g.csr,

@@ -15,11 +15,13 @@ from sparsegnn.ops._library import (
     check_floating,
     register_fake,
 )
+from sparsegnn.ops._typed import typed
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
 
 
+@typed
 def edge_softmax(g: Graph, scores: Tensor, edge_mask: EdgeMask = None) -> Tensor:
     """`out[e] = exp(scores[e]) / sum over the kept edges of the same target`, per head.
 

@@ -7,19 +7,29 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from sparsegnn.ops._library import call, register_fake
+from sparsegnn._csr_checks import check_columns, check_rows
+from sparsegnn.ops._library import call, check_devices, register_fake
+from sparsegnn.ops._typed import typed
 
 PANEL_BYTES = 512
 
 
+@typed
 def pack_panels(weight: Tensor) -> Tensor:
-    """Cuts `[K, H]` into zero-padded contiguous panels `[P, K, units]` of 512 bytes a row."""
+    """Cuts `[K, H]` into zero-padded contiguous panels `[P, K, units]` of 512 bytes a row.
+
+    Raises:
+        ValueError: The weight is no matrix.
+    """
+    if weight.dim() != 2:
+        raise ValueError(f"weight must have 2 dimensions, got shape {list(weight.shape)}.")
     units = PANEL_BYTES // weight.element_size()
     panels = max(1, -(-weight.shape[1] // units))
     padded = torch.nn.functional.pad(weight, (0, panels * units - weight.shape[1]))
     return padded.reshape(weight.shape[0], panels, units).transpose(0, 1).contiguous()
 
 
+@typed
 def gcn_hidden(
     x_rowptr: Tensor,
     x_col: Tensor,
@@ -48,9 +58,24 @@ def gcn_hidden(
 
     Returns:
         `[N, O]`. Deterministic, whatever the number of threads. Not differentiable.
+
+    Raises:
+        ValueError: A shape, dtype or device does not fit, or an index is out of range; the message
+            names the argument.
     """
-    arguments = (x_rowptr, x_col, x_value, x_row_scale, a_rowptr, a_col, a_value, w1, bias, w2)
-    return call(torch.ops.sparsegnn.gcn_hidden.default, *arguments)  # type: ignore[no-any-return]
+    if w1.dim() != 3:
+        raise ValueError(f"w1 must have 3 dimensions, got shape {list(w1.shape)}.")
+    if not torch.compiler.is_compiling():
+        for name, rowptr, col, count in (
+            ("x", x_rowptr, x_col, w1.shape[1]),
+            ("a", a_rowptr, a_col, x_rowptr.numel() - 1),
+        ):
+            check_rows(rowptr, f"{name}_rowptr")
+            check_columns(rowptr, col, count, f"{name}_rowptr", f"{name}_col")
+    dense = (x_value, x_row_scale, a_value, w1, bias, w2)
+    values, scale, weights, *rest = (None if t is None else t.contiguous() for t in dense)
+    operator = torch.ops.sparsegnn.gcn_hidden.default
+    return call(operator, x_rowptr, x_col, values, scale, a_rowptr, a_col, weights, *rest)  # type: ignore[no-any-return]
 
 
 @register_fake("sparsegnn::gcn_hidden")
@@ -66,6 +91,7 @@ def _fake(
     bias: Tensor | None,
     w2: Tensor,
 ) -> Tensor:
+    check_devices(x_rowptr, x_col, x_value, x_row_scale, a_rowptr, a_col, a_value, w1, bias, w2)
     return w1.new_empty(a_rowptr.shape[0] - 1, w2.shape[0])
 
 

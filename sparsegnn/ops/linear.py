@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
+from sparsegnn.ops._typed import typed
 
 if TYPE_CHECKING:
     from sparsegnn.sparse_weight import SparseWeight
 
 
+@typed
 def sparse_linear(x: Tensor, weight: SparseWeight, bias: Tensor | None = None) -> Tensor:
     """`x @ W.T + bias` where only the kept entries of W exist.
 

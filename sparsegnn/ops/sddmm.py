@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
+from sparsegnn.ops._typed import typed
 from sparsegnn.ops.edge_scores import edge_scores
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _NUM_INPUTS = 12
 
 
+@typed
 def sddmm(
     g: Graph,
     a: Tensor,

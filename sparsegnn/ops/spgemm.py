@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sparsegnn.ops import spmm_rows_derivative as spmm_rows_derivative  # registers it
 from sparsegnn.ops._library import as_acc, call
+from sparsegnn.ops._typed import typed
 
 if TYPE_CHECKING:
     from sparsegnn.graph import CsrTensors
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _Operand = tuple[Tensor | None, Tensor, Tensor, int]
 
 
+@typed
 def spgemm(a: Sparse, b: Sparse, *, transpose_b: bool = False) -> Tensor:
     """`a @ b` of two sparse matrices, dense.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from sparsegnn.ops import spmm_derivative as spmm_derivative  # registers it
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import as_acc, call
+from sparsegnn.ops._typed import typed
 from sparsegnn.ops.dropout import Seed, seed_tensor
 from sparsegnn.ops.dropout import dropout as apply_dropout
 from sparsegnn.ops.spmm_rows import spmm_rows
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sparsegnn.sparse_rows import SparseRows
 
 
+@typed
 def spmm(
     g: Graph,
     x: Tensor | SparseRows,

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._library import call, register_fake
+from sparsegnn.ops._typed import typed
 
 
+@typed
 def topk_mask(
     scores: Sequence[Tensor], k: int | Sequence[int], *, per_tensor: bool = False
 ) -> list[Tensor]:
@@ -32,6 +34,8 @@ def topk_mask(
         TypeError: k is not an int, or a sequence of ints with `per_tensor`.
     """
     tensors = [score.detach() for score in scores]
+    if len({tensor.device for tensor in tensors}) > 1:
+        raise ValueError("scores must be on one device, got several.")
     if not tensors:
         raise ValueError("scores must hold at least one tensor, got an empty list.")
     counts = _counts(k, len(tensors)) if per_tensor else [_count(k)]
@@ -47,6 +51,8 @@ def _counts(k: int | Sequence[int], tensors: int) -> list[int]:
 def _count(k: object) -> int:
     if isinstance(k, bool) or not isinstance(k, int):
         raise TypeError(f"k must be an int, got {type(k).__name__}.")
+    if not -(2**63) <= k < 2**63:
+        raise ValueError(f"k must fit in 64 bits, got {k}.")
     return k
 
 

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._library import call, register_fake
+from sparsegnn.ops._typed import typed
 
 if TYPE_CHECKING:
     from sparsegnn.sparse_matrix import SparseMatrix
     from sparsegnn.sparse_rows import SparseRows
 
 
+@typed
 def topk_rows(x: Tensor, k: int, *, by: Literal["value", "magnitude"] = "value") -> SparseRows:
     """Keeps the k largest entries of every row (MaxK, Peng et al., ASPLOS 2024), exactly.
 
@@ -41,6 +43,7 @@ def topk_rows(x: Tensor, k: int, *, by: Literal["value", "magnitude"] = "value")
     return SparseRows._wrap(values, ids, x.shape[1])
 
 
+@typed
 def topk_matrix(
     x: Tensor, *, count: int | None = None, fraction: float | None = None
 ) -> SparseMatrix:
