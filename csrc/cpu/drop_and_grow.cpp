@@ -56,11 +56,6 @@ void set_entries(void* data, const void* from, int64_t bytes, const std::vector<
   set_entries<uint64_t>(data, from, entries);
 }
 
-int64_t element_bytes(DType dtype) {
-  if (dtype == DType::kFloat64) return 8;
-  return dtype == DType::kFloat32 ? 4 : 2;
-}
-
 // Makes kept | grown the mask of the entries [begin, end).
 void apply(const DropAndGrowArgs& args, const uint8_t* kept, const uint8_t* grown, int64_t begin,
            int64_t end) {
