@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.graph import Graph
+from sparsegnn.ops.spmm_rows import rows_to_dense
 from sparsegnn.sparse_matrix import SparseMatrix
 
 _FLOATING = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
@@ -93,8 +94,7 @@ class SparseRows:
 
     def to_dense(self) -> Tensor:
         """Dense `[N, F]`, differentiable in the values."""
-        dense = self.values.new_zeros(self.shape)
-        return dense.scatter(1, self.ids.long(), self.values)
+        return rows_to_dense(self.values, self.ids.contiguous(), self.num_cols)
 
     def to_sparse_matrix(self) -> SparseMatrix:
         """The same entries as a CSR matrix, differentiable in the values."""

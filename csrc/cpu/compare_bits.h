@@ -21,15 +21,25 @@ SGNN_INLINE key_vec<Key> load_keys(const Key* keys) {
   return *reinterpret_cast<const key_vec<Key>*>(keys);
 }
 
-// One bit per lane of a comparison's result (all bits or none per lane).
+// One bit per lane where keys[i] > bound, or == bound. AVX-512 compares into mask registers; GCC
+// would go through a vector and back.
 #if defined(__AVX512F__)
-SGNN_INLINE uint64_t lane_bits(key_vec<int32_t> mask) {
-  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask));
+SGNN_INLINE __m512i load_raw(const void* keys) { return _mm512_loadu_si512(keys); }
+SGNN_INLINE uint64_t lanes_above(const int32_t* keys, int32_t bound) {
+  return _mm512_cmpgt_epi32_mask(load_raw(keys), _mm512_set1_epi32(bound));
 }
-SGNN_INLINE uint64_t lane_bits(key_vec<int64_t> mask) {
-  return _mm512_movepi64_mask(reinterpret_cast<__m512i>(mask));
+SGNN_INLINE uint64_t lanes_above(const int64_t* keys, int64_t bound) {
+  return _mm512_cmpgt_epi64_mask(load_raw(keys), _mm512_set1_epi64(bound));
 }
-#elif defined(__AVX2__)
+SGNN_INLINE uint64_t lanes_equal(const int32_t* keys, int32_t bound) {
+  return _mm512_cmpeq_epi32_mask(load_raw(keys), _mm512_set1_epi32(bound));
+}
+SGNN_INLINE uint64_t lanes_equal(const int64_t* keys, int64_t bound) {
+  return _mm512_cmpeq_epi64_mask(load_raw(keys), _mm512_set1_epi64(bound));
+}
+#else
+// The lanes of a comparison's result hold all bits or none.
+#if defined(__AVX2__)
 SGNN_INLINE uint64_t lane_bits(key_vec<int32_t> mask) {
   return static_cast<unsigned>(_mm256_movemask_ps(reinterpret_cast<__m256>(mask)));
 }
@@ -46,13 +56,23 @@ SGNN_INLINE uint64_t lane_bits(V mask) {
 }
 #endif
 
+template <typename Key>
+SGNN_INLINE uint64_t lanes_above(const Key* keys, Key bound) {
+  return lane_bits(load_keys(keys) > bound);
+}
+template <typename Key>
+SGNN_INLINE uint64_t lanes_equal(const Key* keys, Key bound) {
+  return lane_bits(load_keys(keys) == bound);
+}
+#endif
+
 // Bit i is set where keys[i] > threshold.
 template <typename Key>
 SGNN_INLINE uint64_t bits_above(const Key* keys, Key threshold) {
   uint64_t bits = 0;
 #pragma GCC unroll 4
   for (int i = 0; i < kWordKeys; i += kKeyLanes<Key>) {
-    bits |= lane_bits(load_keys(keys + i) > threshold) << i;
+    bits |= lanes_above(keys + i, threshold) << i;
   }
   return bits;
 }
@@ -62,7 +82,7 @@ SGNN_INLINE uint64_t bits_equal(const Key* keys, Key value) {
   uint64_t bits = 0;
 #pragma GCC unroll 4
   for (int i = 0; i < kWordKeys; i += kKeyLanes<Key>) {
-    bits |= lane_bits(load_keys(keys + i) == value) << i;
+    bits |= lanes_equal(keys + i, value) << i;
   }
   return bits;
 }

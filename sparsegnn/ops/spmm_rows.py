@@ -52,6 +52,17 @@ def spmm_rows(
     )
 
 
+def rows_to_dense(values: Tensor, ids: Tensor, num_cols: int) -> Tensor:
+    """Sparse rows `[N, k]` as a dense `[N, F]`, differentiable: the product with an identity."""
+    from sparsegnn.graph import CsrTensors
+
+    rowptr = torch.arange(values.shape[0] + 1, dtype=torch.int32, device=values.device)
+    identity = CsrTensors(rowptr, rowptr[:-1], None, rowptr, rowptr[:-1], None)
+    return torch.ops.sparsegnn.spmm_rows.default(  # type: ignore[no-any-return]
+        *identity, None, ids, values.contiguous(), num_cols, None, None, None, None
+    )
+
+
 def _product(left: Tensor | None, right: Tensor | None) -> Tensor | None:
     if left is None or right is None:
         return right if left is None else left

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sparsegnn.ops._library import call, register_fake
 from sparsegnn.ops._typed import typed
+from sparsegnn.ops.spmm_rows import rows_to_dense
 
 if TYPE_CHECKING:
     from sparsegnn.sparse_matrix import SparseMatrix
@@ -120,7 +121,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
 
 def _backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor | None, ...]:
     (ids,) = ctx.saved_tensors
-    return grad.new_zeros(ctx.shape).scatter(1, ids.long(), grad), None, None
+    return rows_to_dense(grad, ids, ctx.shape[1]), None, None
 
 
 torch.library.register_autograd("sparsegnn::topk_rows", _backward, setup_context=_setup_context)
