@@ -30,9 +30,8 @@ void edge_sum(const EdgeSumArgs& args, int64_t begin, int64_t end) {
 }
 
 void edge_softmax(const EdgeSoftmaxArgs& args, int64_t begin, int64_t end) {
-  dispatch(args, [&](auto type, auto index) {
-    EdgeSoftmaxRows<typename decltype(type)::type, typename decltype(index)::type>(args).run(begin,
-                                                                                             end);
+  dispatch_acc(args.dtype, [&](auto type) {
+    EdgeSoftmaxRows<typename decltype(type)::type>(args).run(begin, end);
   });
 }
 

@@ -8,12 +8,11 @@
 
 namespace sgnn::cpu::SGNN_ISA {
 
-template <typename A, typename Index>
+template <typename A>
 class EdgeSoftmaxRows {
  public:
   explicit EdgeSoftmaxRows(const EdgeSoftmaxArgs& args)
-      : args_(args),
-        csr_(view_csr<Index>(args.csr)),
+      : edges_(args.csr, args.bits),
         scores_(static_cast<const A*>(args.scores)),
         out_(static_cast<A*>(args.out)),
         layout_(args.heads),
@@ -21,33 +20,37 @@ class EdgeSoftmaxRows {
         block_(layout_.slots(kBlockEdges)) {}
 
   void run(int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      run_row(static_cast<int64_t>(csr_.rowptr[row]), static_cast<int64_t>(csr_.rowptr[row + 1]));
-    }
+    for (int64_t row = begin; row < end; ++row) run_row(row);
   }
 
  private:
-  void run_row(int64_t begin, int64_t end) {
-    if (begin == end) return;
+  void run_row(int64_t row) {
     state_.reset();
-    const bool whole = end - begin <= kBlockEdges;
-    for (int64_t e = begin; e < end; e += kBlockEdges) {
-      load_block(e, e + kBlockEdges < end ? e + kBlockEdges : end);
-      state_.add(block_.data(), edges_.count);
-    }
-    if (whole) return write_block();
-    for (int64_t e = begin; e < end; e += kBlockEdges) {
-      load_block(e, e + kBlockEdges < end ? e + kBlockEdges : end);
-      exponentiate();
-      write_block();
-    }
+    int64_t blocks = 0;
+    edges_.for_each_block(
+        row, [&](int64_t id) { write_zero(id); },
+        [&] {
+          load_block();
+          state_.add(block_.data(), edges_.count);
+          ++blocks;
+        });
+    if (blocks == 1) return write_block();
+    if (blocks == 0) return;
+    edges_.for_each_block(
+        row, [](int64_t) {},
+        [&] {
+          load_block();
+          exponentiate();
+          write_block();
+        });
   }
 
-  void load_block(int64_t begin, int64_t end) {
+  void write_zero(int64_t id) {
+    for (int64_t h = 0; h < layout_.heads; ++h) out_[id * layout_.heads + h] = A(0);
+  }
+
+  void load_block() {
     const int64_t heads = layout_.heads;
-    edges_.take(csr_, args_.bits, begin, end, [&](int64_t id) {
-      for (int64_t h = 0; h < heads; ++h) out_[id * heads + h] = A(0);
-    });
     for (int64_t b = 0; b < edges_.count; ++b) {
       copy_heads(block_.data() + b * layout_.stride, scores_ + edges_.id[b] * heads, heads);
     }
@@ -71,14 +74,12 @@ class EdgeSoftmaxRows {
     }
   }
 
-  const EdgeSoftmaxArgs& args_;
-  const CsrView<Index> csr_;
+  KeptEdges edges_;
   const A* scores_;
   A* out_;
   const HeadLayout<A> layout_;
   SoftmaxState<A> state_;
   Scratch<A> block_;
-  KeptEdges<Index> edges_;
 };
 
 template <typename A, typename Index>

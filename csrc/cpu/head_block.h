@@ -64,7 +64,8 @@ SGNN_INLINE void spread_heads(const HeadLayout<A>& layout, const A* values, A* s
 template <typename A>
 class SoftmaxState {
  public:
-  explicit SoftmaxState(const HeadLayout<A>& layout) : layout_(layout), values_(3 * layout.span) {}
+  explicit SoftmaxState(const HeadLayout<A>& layout)
+      : layout_(layout), values_(3 * layout.span + kLanes<A>) {}
 
   A* max() { return values_.data(); }
   A* sum() { return values_.data() + layout_.span; }

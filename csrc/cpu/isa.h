@@ -7,6 +7,7 @@
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
+#include "sgnn/gat.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
@@ -40,6 +41,9 @@ struct ProjectArgs {
   void edge_softmax(const EdgeSoftmaxArgs& args, int64_t begin, int64_t end);               \
   void edge_softmax_grad(const EdgeSoftmaxGradArgs& args, int64_t begin, int64_t end);      \
   void spmm_grad(const SpmmGradArgs& args, int64_t begin, int64_t end);                     \
+  void gat(const GatArgs& args, int64_t begin, int64_t end);                                \
+  void gat_grad_targets(const GatGradArgs& args, int64_t begin, int64_t end);               \
+  void gat_grad_sources(const GatGradArgs& args, int64_t begin, int64_t end);               \
   void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \
   void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end);    \
   void rows_spmm(const RowsSpmmArgs& args, int64_t begin, int64_t end);                     \

@@ -16,7 +16,9 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   A* data() { return data_; }
+  const A* data() const { return data_; }
   A& operator[](int64_t i) { return data_[i]; }
+  const A& operator[](int64_t i) const { return data_[i]; }
 
  private:
   A* data_;

@@ -35,6 +35,17 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
   m.def(
       "edge_softmax_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
       "Tensor t_col, Tensor? t_edge_id, Tensor softmax, Tensor grad, Tensor? bits) -> Tensor");
+  m.def(
+      "gat(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor x, Tensor s_dst, Tensor s_src, Tensor? edge_score, Tensor? bits, "
+      "float negative_slope, float dropout, Tensor? seed, bool keep_positive) -> "
+      "(Tensor, Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "gat_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor grad, Tensor x, Tensor s_dst, Tensor s_src, Tensor? edge_score, "
+      "Tensor? bits, Tensor y, Tensor row_max, Tensor inv_sum, Tensor positive, "
+      "Tensor positive_weight, float negative_slope, float dropout, Tensor? seed, "
+      "bool score_grad) -> (Tensor, Tensor, Tensor, Tensor)");
 
   // Sparse rows and sparse products
   m.def(

@@ -4,6 +4,7 @@ from sparsegnn.ops.drop_and_grow import drop_and_grow_
 from sparsegnn.ops.dropout import dropout
 from sparsegnn.ops.edge_scores import edge_scores
 from sparsegnn.ops.edge_softmax import edge_softmax
+from sparsegnn.ops.gat import gat
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
 from sparsegnn.ops.grow_scores import grow_scores_topk
 from sparsegnn.ops.linear import sparse_linear
@@ -18,6 +19,7 @@ __all__ = [
     "dropout",
     "edge_scores",
     "edge_softmax",
+    "gat",
     "gcn_hidden",
     "grow_scores_topk",
     "pack_panels",

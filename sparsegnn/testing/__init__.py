@@ -7,7 +7,11 @@ from sparsegnn.testing.reference import (
     reference_spmm,
     reference_topk_mask,
 )
-from sparsegnn.testing.reference_attention import reference_edge_scores, reference_edge_softmax
+from sparsegnn.testing.reference_attention import (
+    reference_edge_scores,
+    reference_edge_softmax,
+    reference_gat,
+)
 from sparsegnn.testing.reference_dropout import reference_dropout
 from sparsegnn.testing.reference_selection import (
     reference_drop_and_grow,
@@ -28,6 +32,7 @@ __all__ = [
     "reference_dropout",
     "reference_edge_scores",
     "reference_edge_softmax",
+    "reference_gat",
     "reference_grow_positions",
     "reference_sddmm",
     "reference_sparse_linear",

@@ -42,3 +42,51 @@ def reference_edge_softmax(
         if edges.numel():
             out = out.index_copy(0, edges, scores[edges].double().softmax(dim=0))
     return out
+
+
+def reference_gat(
+    edge_index: Tensor,
+    x: Tensor,
+    s_dst: Tensor,
+    s_src: Tensor,
+    edge_mask: Tensor | None = None,
+    edge_score: Tensor | None = None,
+    *,
+    negative_slope: float = 0.2,
+    keep: Tensor | None = None,
+) -> Tensor:
+    """`sparsegnn.ops.gat` from dense per-edge tensors in float64; differentiable.
+
+    Args:
+        edge_index: `[2, E]`.
+        x: `[K, H, D]`.
+        s_dst: `[M, H]`.
+        s_src: `[K, H]`.
+        edge_mask: bool `[E]` or None.
+        edge_score: `[E, H]` or None.
+        negative_slope: Of LeakyReLU.
+        keep: `[E, H]` factors of the weights: attention dropout.
+    """
+    source, target = edge_index
+    score = s_dst.double()[target] + s_src.double()[source]
+    if edge_score is not None:
+        score = score + edge_score.double()
+    return _attend(edge_index, x, _leaky(score, negative_slope), s_dst.shape[0], edge_mask, keep)
+
+
+def _attend(
+    edge_index: Tensor,
+    x: Tensor,
+    score: Tensor,
+    num_dst: int,
+    edge_mask: Tensor | None,
+    keep: Tensor | None,
+) -> Tensor:
+    source, target = edge_index
+    weight = reference_edge_softmax(edge_index, num_dst, score, edge_mask)
+    if keep is not None:
+        weight = weight * keep.double()
+    kept = torch.tensor(_kept(edge_mask, edge_index.shape[1]), dtype=torch.bool)
+    messages = weight[kept].unsqueeze(2) * x.double()[source[kept]]
+    out = torch.zeros(num_dst, *x.shape[1:], dtype=torch.float64)
+    return out.index_add(0, target[kept], messages)

@@ -6,6 +6,7 @@ from bench.cases import Case, agreement
 from bench.inputs import EdgeList
 from bench.ops import (
     drop_and_grow,
+    gat,
     sddmm,
     sparse_linear,
     spgemm,
@@ -22,6 +23,8 @@ def _small(edges: EdgeList) -> Iterator[Case]:
     yield spmm.training(edges, 4)
     yield spmm.training(edges, 4, with_pyg=False)
     yield sddmm.dots(edges, 6)
+    yield gat.forward(edges, 2, 3)
+    yield gat.training(edges, 2, 4)
     yield sparse_linear.product(33, 40, 17, 0.9)
     yield topk_mask.largest(1000)
     yield topk_rows.selection(50, 20, 3)

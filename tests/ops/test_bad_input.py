@@ -13,6 +13,7 @@ SETUP = """
 import json, torch, sparsegnn as sg
 g = sg.Graph.from_edge_index(torch.tensor([[0, 1, 2, 2], [1, 1, 0, 2]]), 3)
 x, w, keep = torch.randn(3, 4), torch.rand(4), torch.ones(4, dtype=torch.bool)
+X = torch.randn(3, 4, 2)
 W = sg.SparseWeight.from_dense(torch.eye(5, 4))
 ops, csr = sg.ops, g.csr
 def attempt(call):
@@ -105,6 +106,20 @@ CASES = {
         "ops.sddmm(g, x.long(), x.long())": "a must be float32",
         "ops.sddmm(g, x, x, torch.rand(5))": "coef must have shape [4], got [5]",
         "ops.sddmm(g, x, x, torch.ones(5, dtype=torch.bool))": "edge_mask must have shape [4]",
+    },
+    "gat": {
+        "ops.gat(g, X[:2], x, x)": "x must have shape [3, 4, 2], got [2, 4, 2]",
+        "ops.gat(g, x, x, x)": "x must have 3 dimensions",
+        "ops.gat(g, X.long(), x, x)": "x must be float32",
+        "ops.gat(g, X, x[:, :2], x)": "s_dst must have shape [3, 4], got [3, 2]",
+        "ops.gat(g, X, x, x[:2])": "s_src must have shape [3, 4], got [2, 4]",
+        "ops.gat(g, X, x, x, edge_score=x)": "edge_score must have shape [4, 4], got [3, 4]",
+        "ops.gat(g, X, x, x, keep[:3])": "edge_mask must have shape [4], got [3]",
+        "ops.gat(g, X, x, x, w)": "edge_mask must be bool or a Mask",
+        "ops.gat(g, X, x, x, dropout=1.5)": "dropout must lie in [0, 1], got 1.5",
+        "ops.gat(g, X, x, x, dropout=0.5, seed=torch.rand(1))": "seed must have dtype Long",
+        "ops.gat(g, X, x, x, dropout=0.5, seed=2**70)": "seed must fit in 64 bits",
+        "ops.gat(g, X.to('meta'), x, x)": "must be on the device of the graph",
     },
     "attention": {
         "ops.edge_softmax(g, torch.rand(5))": "scores must have shape [4, 1], got [5, 1]",

@@ -21,6 +21,8 @@ NAMES = [
     "spmm_grad",
     "dropout",
     *ATTENTION,
+    "gat",
+    "gat_grad",
     "sddmm",
     "sparse_linear",
     "sparse_linear_grad",
@@ -88,6 +90,21 @@ def attention_arguments(name: str, grad: bool) -> tuple[Any, ...]:
     return (*g.csr, *tensors, bits, *([0.2] if name == "edge_scores" else []))
 
 
+def gat_arguments(grad: bool) -> tuple[Any, ...]:
+    g = adversarial_graph("parallel edges").graph()
+    bits = sg.Mask.from_bool(torch.tensor([True, True, False, True])).packed
+    leaves = [leaf(3, 2, 4), leaf(3, 2), leaf(3, 2), leaf(4, 2)]
+    tensors = [t if grad else t.detach() for t in leaves]
+    return (*g.csr, *tensors, bits, 0.2, 0.5, torch.tensor([3]), True)
+
+
+def gat_grad_arguments() -> tuple[Any, ...]:
+    *tensors, slope, dropout, seed, keep = gat_arguments(False)
+    saved = OPS.gat.default(*tensors, slope, dropout, seed, keep)
+    grad = torch.randn_like(saved[0])
+    return (*tensors[:6], grad, *tensors[6:], *saved, slope, dropout, seed, True)
+
+
 def hidden_arguments() -> tuple[Any, ...]:
     g = adversarial_graph("path").graph()
     x = sg.SparseMatrix.from_dense(torch.eye(40, 6))
@@ -117,6 +134,9 @@ def test_opcheck(name: str, make: Callable[[bool], tuple[Any, ...]], grad: bool)
 def test_opcheck_of_the_other_operators() -> None:
     torch.library.opcheck(OPS.topk_mask.default, ([torch.randn(3, 4), torch.randn(5)], [6], False))
     torch.library.opcheck(OPS.gcn_hidden.default, hidden_arguments())
+    for grad in (False, True):
+        torch.library.opcheck(OPS.gat.default, gat_arguments(grad))
+    torch.library.opcheck(OPS.gat_grad.default, gat_grad_arguments())
 
 
 @pytest.mark.parametrize("name,make", CASES)

@@ -1,0 +1,23 @@
+// The arguments that fused attention operators share.
+#pragma once
+
+#include "dropout_args.h"
+#include "edge_values.h"
+#include "graph_args.h"
+#include "sgnn/gat.h"
+
+namespace sgnn::binding {
+
+// Contiguous [rows, H, D] of dtype `type` on the device of `reference`.
+void check_heads(const Tensor& tensor, int64_t rows, int64_t heads, int64_t width, ScalarType type,
+                 const Tensor& reference, const char* name);
+
+// Everything of GatInputs but csr: `targets` and `sources` are the node counts, `edges` the number
+// of edges.
+void fill_gat_inputs(GatInputs& inputs, int64_t targets, int64_t sources, int64_t edges,
+                     const Tensor& x, const Tensor& s_dst, const Tensor& s_src,
+                     const OptionalTensor& edge_score, const OptionalTensor& bits,
+                     double negative_slope, double dropout, const OptionalTensor& seed,
+                     const Tensor& reference);
+
+}  // namespace sgnn::binding

@@ -1,0 +1,206 @@
+"""Graph attention."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from sparsegnn.graph import Graph
+from sparsegnn.nn._inputs import GraphLike
+from sparsegnn.nn.attention import (
+    FillValue,
+    bipartite_graph,
+    head_scores,
+    with_one_loop_each,
+)
+from sparsegnn.nn.gcn_conv import Projection
+from sparsegnn.ops import dropout, edge_scores, edge_softmax, gat
+from sparsegnn.ops._edge_values import EdgeMask
+from sparsegnn.ops.dropout import seed_tensor
+
+Inputs = Tensor | tuple[Tensor, Tensor | None]
+
+
+def _glorot(parameter: Tensor) -> None:
+    limit = math.sqrt(6.0 / (parameter.shape[-2] + parameter.shape[-1]))
+    with torch.no_grad():
+        parameter.copy_(torch.empty(parameter.shape).uniform_(-limit, limit))
+
+
+class GATConv(nn.Module):
+    """The attention layer of Velickovic et al. (arXiv 1710.10903), a drop-in for PyG's.
+
+    PyG's arguments, results and state_dict keys. Nothing of size E x heads x out_channels exists;
+    on a CPU nothing of size E x heads is stored between forward and backward either, unless there
+    are edge features.
+
+    Args:
+        in_channels: Size of the input features, or of those of (sources, targets).
+        out_channels: Size of the output features of one head.
+        heads: Number of heads.
+        concat: Concatenate the heads; otherwise average them.
+        negative_slope: Slope of LeakyReLU below zero.
+        dropout: Probability of dropping an attention weight in training, rounded to a multiple of
+            2^-16.
+        add_self_loops: Replace all loops by one at every node.
+        edge_dim: Size of the edge features, if there are any.
+        fill_value: Edge features of the loops: a number, a tensor, or how to reduce those of the
+            edges into the node ("add", "mean", "min", "max", "mul").
+        bias: Whether to add a bias.
+        residual: Whether to add a linear map of the targets' features.
+
+    Shapes:
+        x `[N, in]` or `([K, in], [M, in] or None)`; graph a `Graph`, `edge_index [2, E]` or torch
+        CSR; edge_attr `[E, edge_dim]`; output `[M, heads * out]`, or `[M, out]` without concat.
+    """
+
+    def __init__(
+        self,
+        in_channels: int | tuple[int, int],
+        out_channels: int,
+        heads: int = 1,
+        concat: bool = True,
+        negative_slope: float = 0.2,
+        dropout: float = 0.0,
+        add_self_loops: bool = True,
+        edge_dim: int | None = None,
+        fill_value: FillValue = "mean",
+        bias: bool = True,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        sizes = (in_channels,) if isinstance(in_channels, int) else in_channels
+        if min(*sizes, out_channels, heads) < 1:
+            raise ValueError(
+                f"in_channels, out_channels and heads must be positive, got {in_channels}, "
+                f"{out_channels} and {heads}."
+            )
+        if not 0.0 <= dropout <= 1.0:
+            raise ValueError(f"dropout must lie in [0, 1], got {dropout}.")
+        self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
+        self.concat, self.negative_slope, self.dropout = concat, negative_slope, dropout
+        self.add_self_loops, self.edge_dim, self.fill_value = add_self_loops, edge_dim, fill_value
+        self.residual = residual
+        wide, total = heads * out_channels, heads * out_channels if concat else out_channels
+        self.lin = Projection(sizes[0], wide) if len(sizes) == 1 else None
+        self.lin_src = Projection(sizes[0], wide) if len(sizes) == 2 else None
+        self.lin_dst = Projection(sizes[1], wide) if len(sizes) == 2 else None
+        self.att_src = nn.Parameter(torch.empty(1, heads, out_channels))
+        self.att_dst = nn.Parameter(torch.empty(1, heads, out_channels))
+        has_edges = edge_dim is not None
+        self.lin_edge = Projection(edge_dim, wide) if edge_dim is not None else None
+        self.att_edge = nn.Parameter(torch.empty(1, heads, out_channels)) if has_edges else None
+        self.res = Projection(sizes[-1], total) if residual else None
+        self.bias = nn.Parameter(torch.empty(total)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Glorot-uniform weights, zero bias."""
+        for name, parameter in self.named_parameters():
+            if name != "bias":
+                _glorot(parameter)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(
+        self,
+        x: Inputs,
+        edge_index: GraphLike,
+        edge_attr: Tensor | None = None,
+        size: tuple[int, int] | None = None,
+        return_attention_weights: bool | None = None,
+        *,
+        edge_mask: EdgeMask = None,
+    ) -> Tensor | tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Attends over the kept edges of every target.
+
+        Args:
+            x: Features of the nodes, or of (sources, targets).
+            edge_index: The graph.
+            edge_attr: `[E]` or `[E, edge_dim]`.
+            size: Numbers of (sources, targets), where x does not tell.
+            return_attention_weights: Also return `(edge_index, alpha [E', heads])`, loops included.
+            edge_mask: bool `[E]` or `Mask`: a dropped edge is absent; loops stay.
+        """
+        x_src, x_dst = self._project(x)
+        num_dst = self._num_targets(x_src, x_dst, size)
+        graph = bipartite_graph(edge_index, x_src.shape[0], num_dst)
+        graph, edge_attr, edge_mask = self._with_loops(graph, edge_attr, edge_mask)
+        s_src = head_scores(x_src, self.att_src)
+        if x_dst is None:
+            s_dst = s_src.new_zeros(num_dst, self.heads)
+        else:
+            s_dst = head_scores(x_dst, self.att_dst)
+        edge_score = self._edge_score(edge_attr)
+        p = self.dropout if self.training else 0.0
+        seed = seed_tensor(None, x_src.device) if p > 0.0 else None
+        out = gat(
+            *(graph, x_src, s_dst, s_src, edge_mask, edge_score),
+            negative_slope=self.negative_slope,
+            dropout=p,
+            seed=seed,
+        )
+        out = self._finish(out, x)
+        if not return_attention_weights:
+            return out
+        scores = edge_scores(graph, s_dst.to(s_src.dtype), s_src)
+        if edge_score is not None:
+            scores = scores + edge_score
+        scores = nn.functional.leaky_relu(scores, self.negative_slope)
+        alpha = edge_softmax(graph, scores, edge_mask)
+        if seed is not None:
+            alpha = dropout(alpha, p, seed)
+        return out, (graph.edge_index, alpha)
+
+    def _project(self, x: Inputs) -> tuple[Tensor, Tensor | None]:
+        source, target = (x, x) if isinstance(x, Tensor) else x
+        left, right = self.lin or self.lin_src, self.lin or self.lin_dst
+        assert left is not None and right is not None
+        shape = (-1, self.heads, self.out_channels)
+        x_src = left(source).view(shape)
+        if target is None:
+            return x_src, None
+        return x_src, x_src if right is left and target is source else right(target).view(shape)
+
+    @staticmethod
+    def _num_targets(x_src: Tensor, x_dst: Tensor | None, size: tuple[int, int] | None) -> int:
+        if x_dst is not None:
+            return x_dst.shape[0]
+        return x_src.shape[0] if size is None else size[1]
+
+    def _with_loops(
+        self, graph: Graph, edge_attr: Tensor | None, edge_mask: EdgeMask
+    ) -> tuple[Graph, Tensor | None, EdgeMask]:
+        if edge_attr is not None and edge_attr.shape[0] != graph.num_edges:
+            raise ValueError(
+                f"edge_attr must have one row per edge, {graph.num_edges}, got shape "
+                f"{list(edge_attr.shape)}."
+            )
+        if not self.add_self_loops:
+            return graph, edge_attr, edge_mask
+        looped = with_one_loop_each(graph, min(graph.num_src, graph.num_dst))
+        keep = looped.extend_mask(edge_mask)
+        if edge_attr is not None and self.lin_edge is not None:
+            edge_attr = looped.extend_features(edge_attr, self.fill_value, keep)
+        return looped.graph, edge_attr, keep
+
+    def _edge_score(self, edge_attr: Tensor | None) -> Tensor | None:
+        if edge_attr is None or self.lin_edge is None:
+            return None
+        assert self.att_edge is not None
+        features = edge_attr.unsqueeze(1) if edge_attr.dim() == 1 else edge_attr
+        weight = self.lin_edge.weight.view(self.heads, self.out_channels, -1)
+        return features @ (self.att_edge.view(self.heads, -1, 1) * weight).sum(1).t()
+
+    def _finish(self, out: Tensor, x: Inputs) -> Tensor:
+        out = out.flatten(1) if self.concat else out.mean(dim=1)
+        target = x if isinstance(x, Tensor) else x[1]
+        if self.res is not None and target is not None:
+            out = out + self.res(target)
+        return out if self.bias is None else out + self.bias
+
+    def extra_repr(self) -> str:
+        """The channels, as PyG prints them."""
+        return f"{self.in_channels}, {self.out_channels}, heads={self.heads}"
