@@ -4,6 +4,7 @@
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
+#include "sgnn/random_walk.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
@@ -29,6 +30,7 @@ Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
 int64_t spmm_workspace(const SpmmArgs&) { return 0; }
 Status spmm_cuda(const SpmmArgs&, void*, Stream) { return kMissing; }
 Status spmm_grad_cuda(const SpmmGradArgs&, Stream) { return kMissing; }
+Status random_walk_cuda(const RandomWalkArgs&, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
 
 Status edge_scores_cuda(const EdgeScoresArgs&, Stream) { return kMissing; }

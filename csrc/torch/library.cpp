@@ -78,6 +78,10 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor grow_score, Tensor? init, int k, bool magnitude, bool regrow) -> ()");
 
   // Walks
+  m.def(
+      "random_walk(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? time, Tensor start, "
+      "Tensor? start_time, int length, int seed, bool strict, bool with_edges) -> "
+      "(Tensor, Tensor)");
 
   // The library itself
   m.def("cpu_isa() -> int");

@@ -8,6 +8,7 @@ from sparsegnn.ops.gat import gat
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
 from sparsegnn.ops.grow_scores import grow_scores_topk
 from sparsegnn.ops.linear import sparse_linear
+from sparsegnn.ops.random_walk import TemporalEdges, random_walk
 from sparsegnn.ops.sddmm import sddmm
 from sparsegnn.ops.spgemm import spgemm
 from sparsegnn.ops.spmm import spmm
@@ -15,6 +16,7 @@ from sparsegnn.ops.topk import topk_mask
 from sparsegnn.ops.topk_rows import topk_matrix, topk_rows
 
 __all__ = [
+    "TemporalEdges",
     "drop_and_grow_",
     "dropout",
     "edge_scores",
@@ -23,6 +25,7 @@ __all__ = [
     "gcn_hidden",
     "grow_scores_topk",
     "pack_panels",
+    "random_walk",
     "sddmm",
     "sparse_linear",
     "spgemm",

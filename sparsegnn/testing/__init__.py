@@ -19,13 +19,16 @@ from sparsegnn.testing.reference_selection import (
 )
 from sparsegnn.testing.reference_sparse import reference_topk_rows
 from sparsegnn.testing.reference_spmm_grad import reference_spmm_grad
+from sparsegnn.testing.reference_walk import allowed_edges, check_walk
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
 
 __all__ = [
     "ADVERSARIAL",
     "TOLERANCES",
     "adversarial_graph",
+    "allowed_edges",
     "assert_close",
+    "check_walk",
     "power_law_graph",
     "random_graph",
     "reference_drop_and_grow",

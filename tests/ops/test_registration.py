@@ -17,6 +17,7 @@ OPS = torch.ops.sparsegnn
 ATTENTION = ["edge_scores", "edge_sum", "edge_softmax", "edge_softmax_grad"]
 NAMES = [
     "drop_and_grow_",
+    "random_walk",
     "spmm",
     "spmm_grad",
     "dropout",
