@@ -48,6 +48,7 @@ def product(rows: int, features: int, outputs: int, zeros: float) -> Case:
             OURS: lambda: sg.ops.sparse_linear(x, ours),
             "dense": weights.dense(x, weight),
             "torch.sparse CSR(W) x^T": weights.csr_left(x, weight),
+            "torch.sparse CSR(W) int32 x^T": weights.csr_left_int32(x, weight),
             "torch.sparse x CSR(W^T)": weights.csr_right(x, weight),
             "torch.sparse linear": weights.csr_linear(x, weight),
         },

@@ -11,6 +11,7 @@ NAMES = (
     "sparsegnn",
     "dense",
     "torch.sparse CSR(W) x^T",
+    "torch.sparse CSR(W) int32 x^T",
     "torch.sparse x CSR(W^T)",
     "torch.sparse linear",
 )

@@ -19,6 +19,14 @@ def csr_left(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
     return lambda: (matrix @ x.t()).t()
 
 
+def csr_left_int32(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
+    """CSR(W) with int32 indices @ x.T, transposed back as a view."""
+    csr = weight.to_sparse_csr()
+    indices = csr.crow_indices().int(), csr.col_indices().int()
+    matrix = torch.sparse_csr_tensor(*indices, csr.values(), csr.shape, check_invariants=False)
+    return lambda: (matrix @ x.t()).t()
+
+
 def csr_right(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
     """Dense x times CSR(W.T)."""
     matrix = weight.t().contiguous().to_sparse_csr()

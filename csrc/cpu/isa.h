@@ -44,14 +44,15 @@ struct ProjectArgs {
   void gat(const GatArgs& args, int64_t begin, int64_t end);                                \
   void gat_grad_targets(const GatGradArgs& args, int64_t begin, int64_t end);               \
   void gat_grad_sources(const GatGradArgs& args, int64_t begin, int64_t end);               \
-  void sparse_linear(const SparseLinearArgs& args, int64_t begin, int64_t end);             \
-  void sparse_linear_grad(const SparseLinearGradArgs& args, int64_t begin, int64_t end);    \
   void rows_spmm(const RowsSpmmArgs& args, int64_t begin, int64_t end);                     \
   void rows_spmm_edges(const RowsSpmmArgs& args, int64_t begin, int64_t end);               \
   void rows_spmm_values(const RowsSpmmArgs& args, int64_t begin, int64_t end);              \
   void topk_rows(const TopkRowsArgs& args, void* keys, int64_t begin, int64_t end);         \
   void select_scan(const SelectScores& from, int64_t begin, int64_t end, ScanPass& pass);   \
   void select_write(const SelectScores& from, int64_t begin, int64_t end, WritePass& pass); \
+  void sparse_linear(const SparseLinearArgs& args, const void* packed, int64_t begin,       \
+                     int64_t end);                                                          \
+  void sparse_linear_grad(const SparseLinearGradArgs& args, const LinearGradPart& part);    \
   }
 
 SGNN_DECLARE_ISA(baseline)

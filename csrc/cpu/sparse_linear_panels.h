@@ -3,80 +3,68 @@
 
 #include <new>
 
+#include "packed_rows.h"
 #include "panel.h"
+#include "panel_fetch.h"
 #include "sgnn/sparse_linear.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
 template <typename A>
 struct PanelRow {
-  vec_t<A> v[kPanelVectors<A>] = {};
+  vec_t<A> v[kPanelVectors];
 
-  SGNN_INLINE void add_scaled(A value, const A* panel) {
+  SGNN_INLINE explicit PanelRow(A value) {
+#pragma GCC unroll 4
+    for (auto& part : v) part = splat(value);
+  }
+
+  SGNN_INLINE void add_scaled(A value, const A* column) {
     const vec_t<A> broadcast = splat(value);
 #pragma GCC unroll 4
-    for (int i = 0; i < kPanelVectors<A>; ++i) v[i] += broadcast * load(panel + i * kLanes<A>);
+    for (int i = 0; i < kPanelVectors; ++i) v[i] += broadcast * load(column + i * kLanes<A>);
+  }
+
+  SGNN_INLINE void store_to(A* target) const {
+#pragma GCC unroll 4
+    for (int i = 0; i < kPanelVectors; ++i) store(target + i * kLanes<A>, v[i]);
   }
 };
 
 // Samples [begin, end): y = x W^T + bias.
-template <typename T, typename Index>
-void sparse_linear_panels(const SparseLinearArgs& args, int64_t begin, int64_t end) {
+template <typename T>
+void sparse_linear_panels(const SparseLinearArgs& args, const PackedRows<acc_t<T>>& weight,
+                          int64_t begin, int64_t end) {
   using A = acc_t<T>;
-  const auto csr = view_csr<Index>(args.csr);
-  const A* values = static_cast<const A*>(args.values);
+  constexpr int kSide = kLanes<A>;
+  const int64_t inputs = args.csr.num_cols;
+  const int64_t outputs = args.csr.num_rows;
   const A* bias = static_cast<const A*>(args.bias);
-  const Buffer<A> in = allocate<A>(csr.num_cols * kPanelRows<A>);
-  const Buffer<A> out = allocate<A>(csr.num_rows * kPanelRows<A>);
-  if (in == nullptr || out == nullptr) throw std::bad_alloc();
+  const Buffer<A> panel = allocate<A>(inputs * kPanelRows<A>);
+  const Buffer<A> tile = allocate<A>(kSide * kPanelRows<A>);
+  if (panel == nullptr || tile == nullptr) throw std::bad_alloc();
   for (int64_t n = begin; n < end; n += kPanelRows<A>) {
     const int64_t rows = n + kPanelRows<A> < end ? kPanelRows<A> : end - n;
-    load_panel(static_cast<const T*>(args.x) + n * csr.num_cols, csr.num_cols, rows, in.get());
-    for (int64_t o = 0; o < csr.num_rows; ++o) {
-      PanelRow<A> sum;
-      if (bias != nullptr) {
-        for (auto& v : sum.v) v = splat(bias[o]);
-      }
-      for (int64_t j = csr.rowptr[o]; j < static_cast<int64_t>(csr.rowptr[o + 1]); ++j) {
-        const A* column = in.get() + static_cast<int64_t>(csr.col[j]) * kPanelRows<A>;
-        sum.add_scaled(values[csr.value_index(j)], column);
-      }
-      A* target = out.get() + o * kPanelRows<A>;
-      for (int i = 0; i < kPanelVectors<A>; ++i) store(target + i * kLanes<A>, sum.v[i]);
-    }
-    store_panel(out.get(), csr.num_rows, rows, static_cast<T*>(args.y) + n * csr.num_rows);
-  }
-}
-
-// Rows [begin, end) of W: the gradient of every stored value, summed over all samples in order.
-template <typename T, typename Index>
-void sparse_linear_grad_panels(const SparseLinearGradArgs& args, int64_t begin, int64_t end) {
-  using A = acc_t<T>;
-  const auto csr = view_csr<Index>(args.csr);
-  A* out = static_cast<A*>(args.out);
-  const int64_t first = csr.rowptr[begin];
-  const int64_t last = csr.rowptr[end];
-  for (int64_t j = first; j < last; ++j) out[csr.value_index(j)] = A(0);
-  if (first == last) return;
-  const Buffer<A> x = allocate<A>(csr.num_cols * kPanelRows<A>);
-  const Buffer<A> g = allocate<A>(csr.num_rows * kPanelRows<A>);
-  if (x == nullptr || g == nullptr) throw std::bad_alloc();
-  for (int64_t n = 0; n < args.num_samples; n += kPanelRows<A>) {
-    const int64_t left = args.num_samples - n;
-    const int64_t rows = left < kPanelRows<A> ? left : kPanelRows<A>;
-    load_panel(static_cast<const T*>(args.x) + n * csr.num_cols, csr.num_cols, rows, x.get());
-    load_panel(static_cast<const T*>(args.g) + n * csr.num_rows, csr.num_rows, rows, g.get());
-    for (int64_t o = begin; o < end; ++o) {
-      const A* grad = g.get() + o * kPanelRows<A>;
-      for (int64_t j = csr.rowptr[o]; j < static_cast<int64_t>(csr.rowptr[o + 1]); ++j) {
-        const A* column = x.get() + static_cast<int64_t>(csr.col[j]) * kPanelRows<A>;
-        vec_t<A> sum{};
-#pragma GCC unroll 4
-        for (int i = 0; i < kPanelVectors<A>; ++i) {
-          sum += load(grad + i * kLanes<A>) * load(column + i * kLanes<A>);
+    const T* x = static_cast<const T*>(args.x) + n * inputs;
+    load_panel(x, inputs, inputs, rows, panel.get());
+    const int64_t ahead = end - n - rows < kPanelRows<A> ? end - n - rows : kPanelRows<A>;
+    NextPanel next(x + rows * inputs, ahead * inputs * sizeof(T), outputs);
+    T* y = static_cast<T*>(args.y) + n * outputs;
+    for (int64_t first = 0; first < outputs; first += kSide) {
+      const int count = at_most(outputs - first, kSide);
+      for (int i = 0; i < count; ++i) {
+        const int64_t o = first + i;
+        next.fetch_share();
+        fetch_lines<kPanelVectors>(y + first + i * kPanelVectors * outputs, outputs,
+                                   rows - i * kPanelVectors);
+        PanelRow<A> sum(bias != nullptr ? bias[o] : A(0));
+        const auto* last = weight.entries + weight.begin[o + 1];
+        for (const auto* entry = weight.entries + weight.begin[o]; entry != last; ++entry) {
+          sum.add_scaled(entry->value, panel.get() + entry->col * kPanelRows<A>);
         }
-        out[csr.value_index(j)] += horizontal_sum<A>(sum);
+        sum.store_to(tile.get() + i * kPanelRows<A>);
       }
+      store_tile(tile.get(), rows, count, y + first, outputs);
     }
   }
 }

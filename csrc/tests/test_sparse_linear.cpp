@@ -100,7 +100,10 @@ void compare_forward(Problem<T, Index>& p) {
   const auto args = p.forward(cuda);
   Buffer<char> workspace(sgnn::sparse_linear_workspace(args));
   CHECK(sgnn::sparse_linear_cuda(args, workspace.data(), nullptr) == nullptr);
-  sgnn::sparse_linear_cpu(p.forward(cpu), 0, p.num_samples);
+  const auto on_cpu = p.forward(cpu);
+  Buffer<double> packed(sgnn::sparse_linear_packed_bytes(on_cpu.csr, on_cpu.dtype) / 8 + 1);
+  sgnn::sparse_linear_pack(on_cpu, packed.data());
+  sgnn::sparse_linear_cpu(on_cpu, packed.data(), 0, p.num_samples);
   const std::string wrong = difference(cuda, expected, magnitude, Type<T>::tolerance);
   CHECK_TEXT(wrong.empty(), "y against fp64: " + wrong);
   const std::string apart = difference(cuda, cpu, magnitude, 2 * Type<T>::tolerance);
@@ -131,7 +134,18 @@ void compare_gradient(Problem<T, Index>& p) {
   const auto args = p.gradient(cuda);
   Buffer<char> workspace(sgnn::sparse_linear_grad_workspace(args));
   CHECK(sgnn::sparse_linear_grad_cuda(args, workspace.data(), nullptr) == nullptr);
-  sgnn::sparse_linear_grad_cpu(p.gradient(cpu), 0, p.graph.num_rows);
+  const auto on_cpu = p.gradient(cpu);
+  constexpr int64_t kChunks = 2;
+  Buffer<Acc> sums(kChunks * p.graph.nnz());
+  const int64_t half = p.num_samples / 128 * 64;
+  const int64_t rows = p.graph.num_rows;
+  for (const int64_t row : {int64_t{0}, rows / 2}) {
+    const int64_t row_end = row == 0 ? rows / 2 : rows;
+    sgnn::sparse_linear_grad_cpu(on_cpu, {0, half, row, row_end, sums.data()});
+    sgnn::sparse_linear_grad_cpu(on_cpu,
+                                 {half, p.num_samples, row, row_end, sums.data() + p.graph.nnz()});
+  }
+  sgnn::sparse_linear_grad_sum_cpu(on_cpu, sums.data(), kChunks, 0, p.graph.nnz());
   const std::string wrong = difference(cuda, expected, magnitude, Type<Acc>::tolerance);
   CHECK_TEXT(wrong.empty(), "gradient against fp64: " + wrong);
   const std::string apart = difference(cuda, cpu, magnitude, 2 * Type<Acc>::tolerance);

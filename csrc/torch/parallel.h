@@ -8,6 +8,7 @@
 #include <torch/csrc/stable/ops.h>
 
 #include <atomic>
+#include <vector>
 
 #include "sgnn/csr.h"
 #include "sgnn/executor.h"
@@ -35,6 +36,26 @@ inline Executor torch_executor() {
           [threads](int64_t parts, const PartBody& body) { for_each_part(parts, threads, body); }};
 }
 
+// As for_each_part, but every thread starts with a contiguous share of the parts and helps the
+// others after it: two threads that write neighbouring parts of a fresh output would both clear the
+// huge pages between them.
+template <typename Body>
+void for_each_part_in_shares(int64_t num_parts, int64_t threads, const Body& body) {
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+  };
+  std::vector<Share> shares(threads);
+  for (int64_t t = 0; t < threads; ++t) shares[t].next = num_parts * t / threads;
+  torch::stable::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * threads; i < end * threads; ++i) {
+      const int64_t share = (i / threads + i) % threads;
+      const int64_t stop = num_parts * (share + 1) / threads;
+      auto& next = shares[share].next;
+      for (int64_t part = next++; part < stop; part = next++) body(part);
+    }
+  });
+}
+
 inline int64_t row_of_part(const CsrArg& csr, int64_t parts, int64_t part) {
   if (csr.index_type == IndexType::kInt32) {
     return partition_row(view_csr<int32_t>(csr).rowptr, csr.num_rows, parts, part);
@@ -57,6 +78,13 @@ void for_each_row_range(const CsrArg& csr, int64_t work_per_nonzero, const Body&
   });
 }
 
+// Where part `part` of `parts` begins when [0, count) is cut at multiples of `block`.
+inline int64_t block_bound(int64_t count, int64_t block, int64_t parts, int64_t part) {
+  const int64_t blocks = (count + block - 1) / block;
+  const int64_t bound = blocks * part / parts * block;
+  return bound < count ? bound : count;
+}
+
 // Calls body(begin, end) over blocks of [0, count) whose bounds are multiples of `block`.
 template <typename Body>
 void for_each_block(int64_t count, int64_t block, int64_t work_per_item, const Body& body) {
@@ -66,10 +94,8 @@ void for_each_block(int64_t count, int64_t block, int64_t work_per_item, const B
   const int64_t blocks = (count + block - 1) / block;
   const int64_t wanted = threads * kPartsPerThread;
   const int64_t parts = blocks < wanted ? blocks : wanted;
-  for_each_part(parts, threads, [&](int64_t part) {
-    const int64_t begin = blocks * part / parts * block;
-    const int64_t last = blocks * (part + 1) / parts * block;
-    body(begin, last < count ? last : count);
+  for_each_part_in_shares(parts, threads, [&](int64_t part) {
+    body(block_bound(count, block, parts, part), block_bound(count, block, parts, part + 1));
   });
 }
 

@@ -12,6 +12,7 @@ namespace sgnn::binding {
 namespace {
 
 constexpr int64_t kSampleBlock = 64;  // a multiple of every panel height
+constexpr int64_t kSumBlock = 4096;
 
 struct LinearCall {
   Tensor x;
@@ -47,8 +48,11 @@ Tensor linear_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t
   advise_huge_pages(call.y);
   const CsrArg& csr = call.args.csr;
   const int64_t work = csr.nnz + csr.num_rows + csr.num_cols;
-  for_each_block(call.args.num_samples, kSampleBlock, work,
-                 [&](int64_t begin, int64_t end) { sparse_linear_cpu(call.args, begin, end); });
+  const Tensor packed = workspace_like(x, sparse_linear_packed_bytes(csr, call.args.dtype));
+  sparse_linear_pack(call.args, packed.mutable_data_ptr());
+  for_each_block(call.args.num_samples, kSampleBlock, work, [&](int64_t begin, int64_t end) {
+    sparse_linear_cpu(call.args, packed.const_data_ptr(), begin, end);
+  });
   return call.y;
 }
 
@@ -98,15 +102,27 @@ Tensor grad_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_r
                    OptionalTensor, Tensor g, Tensor x) {
   const GradCall call = prepare_grad(rowptr, col, edge_id, t_rowptr, g, x);
   const CsrArg& csr = call.args.csr;
-  if (csr.num_rows == 0) return call.out;
+  if (csr.nnz == 0) return call.out;
+  const int64_t samples = call.args.num_samples;
+  const int64_t chunks = sparse_linear_grad_chunks(call.args);
+  const Tensor sums = torch::stable::new_empty(call.out, {chunks, csr.nnz});
+  char* first = static_cast<char*>(sums.mutable_data_ptr());
   const int64_t threads = torch::stable::get_num_threads();
-  // One part per thread: every part transposes the samples for itself.
-  const bool serial = threads == 1 || csr.nnz * call.args.num_samples < kSerialWork;
-  const int64_t parts = serial ? 1 : threads;
-  for_each_part(parts, parts, [&](int64_t part) {
-    const int64_t begin = row_of_part(csr, parts, part);
-    const int64_t end = row_of_part(csr, parts, part + 1);
-    if (begin < end) sparse_linear_grad_cpu(call.args, begin, end);
+  const bool serial = threads == 1 || csr.nnz * samples < kSerialWork;
+  // With more threads than chunks, the threads of one chunk share its rows and each transposes x.
+  const int64_t ranges = serial ? 1 : (threads + chunks - 1) / chunks;
+  for_each_part(chunks * ranges, serial ? 1 : threads, [&](int64_t part) {
+    const int64_t chunk = part / ranges;
+    LinearGradPart share;
+    share.sample_begin = block_bound(samples, kSampleBlock, chunks, chunk);
+    share.sample_end = block_bound(samples, kSampleBlock, chunks, chunk + 1);
+    share.row_begin = row_of_part(csr, ranges, part % ranges);
+    share.row_end = row_of_part(csr, ranges, part % ranges + 1);
+    share.sums = first + chunk * csr.nnz * acc_size(call.args.dtype);
+    sparse_linear_grad_cpu(call.args, share);
+  });
+  for_each_block(csr.nnz, kSumBlock, chunks, [&](int64_t begin, int64_t end) {
+    sparse_linear_grad_sum_cpu(call.args, first, chunks, begin, end);
   });
   return call.out;
 }

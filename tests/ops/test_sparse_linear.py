@@ -42,10 +42,11 @@ def test_densities(isa: int, density: float) -> None:
     assert_close(sg.ops.sparse_linear(x, sg.SparseWeight.from_dense(dense)), expected)
 
 
+@pytest.mark.parametrize("samples", [1000, 2500])
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_same_bits_for_every_thread_count(threads: int) -> None:
+def test_same_bits_for_every_thread_count(threads: int, samples: int) -> None:
     weight = sg.SparseWeight.from_dense(sparse((60, 80), 0.2, torch.float32))
-    x = torch.randn(1000, 80)
+    x = torch.randn(samples, 80)
     torch.set_num_threads(1)
     y = sg.ops.sparse_linear(x, weight)
     (expected,) = torch.autograd.grad(y.square().sum(), weight.values)
@@ -54,6 +55,22 @@ def test_same_bits_for_every_thread_count(threads: int) -> None:
     (actual,) = torch.autograd.grad(z.square().sum(), weight.values)
     assert torch.equal(y, z)
     assert torch.equal(actual, expected)
+
+
+def test_gradients_over_many_chunks_of_samples(isa: int) -> None:
+    dense = sparse((33, 47), 0.1, torch.float32)
+    weight = sg.SparseWeight.from_dense(dense)
+    x, g = torch.randn(3001, 47), torch.randn(3001, 33)
+    sg.ops.sparse_linear(x, weight).backward(g)
+    row, col = dense.ne(0).nonzero(as_tuple=True)
+    assert weight.values.grad is not None
+    assert_close(weight.values.grad, (g.double().t() @ x.double())[row, col])
+
+
+def test_pruned_weights_stop_nan_and_infinity() -> None:
+    weight = sg.SparseWeight.from_dense(torch.tensor([[1.0, 0.0, 2.0]]))
+    x = torch.tensor([[1.0, float("nan"), 3.0], [2.0, float("inf"), 1.0]])
+    assert sg.ops.sparse_linear(x, weight).flatten().tolist() == [7.0, 4.0]
 
 
 def test_state_dict_round_trip() -> None:
