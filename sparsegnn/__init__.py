@@ -1,8 +1,8 @@
 """Pruned graphs and pruned weights that actually run faster.
 
-`Graph`, `SparseMatrix`, `SparseRows`, `SparseWeight` and `Mask` hold structure; `ops` are the
-functional operators; `nn` are drop-in layers; `pruning` finds tickets; `tickets` stores and
-compiles them.
+`Graph`, `SparseMatrix`, `SparseRows` and `Mask` hold structure; `SparseWeight`, `BlockWeight` and
+`CompactWeight` hold pruned weights; `ops` are the functional operators; `nn` are drop-in layers;
+`pruning` finds tickets; `tickets` stores and compiles them.
 """
 
 from importlib import import_module
@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from sparsegnn import ops
+from sparsegnn.block_weight import BlockWeight
+from sparsegnn.compact_weight import CompactWeight
 from sparsegnn.graph import Graph
 from sparsegnn.mask import Mask
 from sparsegnn.sparse_matrix import SparseMatrix
@@ -28,6 +30,8 @@ except PackageNotFoundError:
 _SUBMODULES = {"analysis", "data", "nn", "pruning", "testing", "tickets", "training"}
 
 __all__ = [
+    "BlockWeight",
+    "CompactWeight",
     "Graph",
     "Mask",
     "SparseMatrix",

@@ -33,6 +33,12 @@ def csr_right(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
     return lambda: x @ matrix
 
 
+def bsr_left(x: Tensor, weight: Tensor, block: int) -> Callable[[], Tensor]:
+    """Block-sparse W @ x.T, transposed back as a view."""
+    matrix = weight.to_sparse_bsr((block, block))
+    return lambda: (matrix @ x.t()).t()
+
+
 def csr_linear(x: Tensor, weight: Tensor) -> Callable[[], Tensor]:
     """`torch.nn.functional.linear` on a CSR weight."""
     matrix = weight.to_sparse_csr()

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "select_pass.h"
+#include "sgnn/block_linear.h"
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
@@ -53,6 +54,8 @@ struct ProjectArgs {
   void sparse_linear(const SparseLinearArgs& args, const void* packed, int64_t begin,       \
                      int64_t end);                                                          \
   void sparse_linear_grad(const SparseLinearGradArgs& args, const LinearGradPart& part);    \
+  void block_linear(const BlockLinearArgs& args, int64_t begin, int64_t end);               \
+  void block_linear_grad(const BlockLinearGradArgs& args, const BlockGradPart& part);       \
   }
 
 SGNN_DECLARE_ISA(baseline)

@@ -1,5 +1,6 @@
 // The CUDA entry points of a build without nvcc: the same symbols, each answering with one
 // sentence.
+#include "sgnn/block_linear.h"
 #include "sgnn/drop_and_grow.h"
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
@@ -42,6 +43,10 @@ int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }
 int64_t sparse_linear_grad_workspace(const SparseLinearGradArgs&) { return 0; }
 Status sparse_linear_cuda(const SparseLinearArgs&, void*, Stream) { return kMissing; }
 Status sparse_linear_grad_cuda(const SparseLinearGradArgs&, void*, Stream) { return kMissing; }
+
+int64_t block_linear_grad_workspace(const BlockLinearGradArgs&) { return 0; }
+Status block_linear_cuda(const BlockLinearArgs&, Stream) { return kMissing; }
+Status block_linear_grad_cuda(const BlockLinearGradArgs&, void*, Stream) { return kMissing; }
 
 int64_t drop_and_grow_workspace(const DropAndGrowArgs&) { return 0; }
 Status drop_and_grow_cuda(const DropAndGrowArgs&, void*, Stream) { return kMissing; }

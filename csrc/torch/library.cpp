@@ -67,6 +67,12 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "sparse_linear_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
       "Tensor t_col, Tensor? t_edge_id, Tensor g, Tensor x) -> Tensor");
   m.def(
+      "block_linear(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor x, Tensor values, Tensor? bias, bool transposed) -> Tensor");
+  m.def(
+      "block_linear_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
+      "Tensor t_col, Tensor? t_edge_id, Tensor g, Tensor x, int block) -> Tensor");
+  m.def(
       "gcn_hidden(Tensor x_rowptr, Tensor x_col, Tensor? x_value, Tensor? x_row_scale, "
       "Tensor a_rowptr, Tensor a_col, Tensor? a_value, Tensor w1, Tensor? bias, Tensor w2) -> "
       "Tensor");

@@ -1,5 +1,7 @@
 """Functional operators: the public face of the native kernels."""
 
+from sparsegnn.ops.block_linear import block_linear
+from sparsegnn.ops.compact_linear import compact_linear
 from sparsegnn.ops.drop_and_grow import drop_and_grow_
 from sparsegnn.ops.dropout import dropout
 from sparsegnn.ops.edge_scores import edge_scores
@@ -8,6 +10,7 @@ from sparsegnn.ops.gat import gat
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
 from sparsegnn.ops.grow_scores import grow_scores_topk
 from sparsegnn.ops.linear import sparse_linear
+from sparsegnn.ops.n_m import nm_mask, semi_structured
 from sparsegnn.ops.random_walk import TemporalEdges, random_walk
 from sparsegnn.ops.sddmm import sddmm
 from sparsegnn.ops.spgemm import spgemm
@@ -17,6 +20,8 @@ from sparsegnn.ops.topk_rows import topk_matrix, topk_rows
 
 __all__ = [
     "TemporalEdges",
+    "block_linear",
+    "compact_linear",
     "drop_and_grow_",
     "dropout",
     "edge_scores",
@@ -24,9 +29,11 @@ __all__ = [
     "gat",
     "gcn_hidden",
     "grow_scores_topk",
+    "nm_mask",
     "pack_panels",
     "random_walk",
     "sddmm",
+    "semi_structured",
     "sparse_linear",
     "spgemm",
     "spmm",

@@ -13,6 +13,7 @@ from sparsegnn.testing.reference_attention import (
     reference_gat,
 )
 from sparsegnn.testing.reference_dropout import reference_dropout
+from sparsegnn.testing.reference_linear import reference_nm_mask
 from sparsegnn.testing.reference_selection import (
     reference_drop_and_grow,
     reference_grow_positions,
@@ -37,6 +38,7 @@ __all__ = [
     "reference_edge_softmax",
     "reference_gat",
     "reference_grow_positions",
+    "reference_nm_mask",
     "reference_sddmm",
     "reference_sparse_linear",
     "reference_spmm",

@@ -5,6 +5,7 @@ import pytest
 from bench.cases import Case, agreement
 from bench.inputs import EdgeList
 from bench.ops import (
+    block_linear,
     drop_and_grow,
     gat,
     sddmm,
@@ -26,6 +27,8 @@ def _small(edges: EdgeList) -> Iterator[Case]:
     yield gat.forward(edges, 2, 3)
     yield gat.training(edges, 2, 4)
     yield sparse_linear.product(33, 40, 17, 0.9)
+    yield sparse_linear.training(33, 40, 17, 0.9)
+    yield block_linear.product(33, 48, 32, 16, 0.5)
     yield topk_mask.largest(1000)
     yield topk_rows.selection(50, 20, 3)
     yield spmm_rows.forward(edges, 3, 9)
@@ -49,5 +52,6 @@ def test_mask_updates_agree() -> None:
 @pytest.mark.parametrize("quick", [True, False])
 def test_products_are_named_like_their_cases(quick: bool) -> None:
     names = list(sparse_linear.cases(quick))
-    assert len(names) == (4 if quick else 10)
+    assert len(names) == (4 if quick else 15)
     assert "sparse-linear/20000x512x512/zeros=0.90" in names
+    assert "block-linear/20000x512x512/block=32/zeros=0.90" in block_linear.cases(quick)

@@ -207,6 +207,34 @@ def test_sparse_linear(samples: int, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("block", [16, 32, 64])
+@pytest.mark.parametrize("samples", [0, 1, 33, 1300])
+def test_block_linear(samples: int, block: int, dtype: torch.dtype) -> None:
+    keep = torch.rand(3, 4) < 0.6
+    dense = torch.randn(3 * block, 4 * block)
+    dense *= keep.repeat_interleave(block, 0).repeat_interleave(block, 1)
+    x = torch.randn(samples, 4 * block).to(dtype)
+    bias = torch.randn(3 * block)
+    results = []
+    for device in ("cpu", "cuda"):
+        weight = sg.BlockWeight.from_dense(dense, block).to(device)
+        inputs = x.detach().to(device).requires_grad_()
+        y = sg.ops.block_linear(inputs, weight, bias.to(device))
+        y.square().sum().backward()
+        results.append([t.detach().cpu() for t in (y, inputs.grad, weight.values.grad)])
+    for expected, actual in zip(*results, strict=True):
+        assert_close(actual, expected, dtype)
+
+
+def test_semi_structured_weight() -> None:
+    dense = torch.randn(128, 128)
+    dense = (dense * sg.ops.nm_mask(dense, 2, 4)).to("cuda", torch.float16)
+    x = torch.randn(128, 128, dtype=torch.float16, device="cuda")
+    y = torch.nn.functional.linear(x, sg.ops.semi_structured(dense))
+    assert_close(y.cpu(), (x.double() @ dense.double().t()).cpu())
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_topk_mask_is_the_same_on_both_devices(dtype: torch.dtype) -> None:
     scores = [torch.randn(100_003), torch.zeros(5000), torch.randn(7, 11), torch.zeros(0)]
     scores[0][::3] = 0.25

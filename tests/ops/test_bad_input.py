@@ -15,6 +15,8 @@ g = sg.Graph.from_edge_index(torch.tensor([[0, 1, 2, 2], [1, 1, 0, 2]]), 3)
 x, w, keep = torch.randn(3, 4), torch.rand(4), torch.ones(4, dtype=torch.bool)
 X = torch.randn(3, 4, 2)
 W = sg.SparseWeight.from_dense(torch.eye(5, 4))
+B = sg.BlockWeight.from_dense(torch.ones(32, 16), 16)
+xb = torch.randn(3, 16)
 ops, csr = sg.ops, g.csr
 def attempt(call):
     try:
@@ -141,6 +143,30 @@ CASES = {
         "torch.ops.sparsegnn.edge_softmax_grad(*csr, torch.rand(4, 2), torch.rand(4, 1), None)": (
             "grad must have shape [4, 2], got [4, 1]"
         ),
+    },
+    "block_linear": {
+        "ops.block_linear(x, B)": "x must have 16 columns",
+        "ops.block_linear(xb, None)": "weight must be",
+        "ops.block_linear(None, B)": "x must be",
+        "ops.compact_linear(xb, B.values)": "weight must be",
+        "ops.nm_mask(None, 2, 4)": "weight must be",
+        "ops.block_linear(torch.randn(16), B)": "x must have 2 dimensions",
+        "ops.block_linear(xb.long(), B)": "x must be float32",
+        "ops.block_linear(xb, B, torch.rand(16))": "bias must have shape [32], got [16]",
+        "ops.block_linear(xb.to('meta'), B)": "must be on the device of the graph",
+        "torch.ops.sparsegnn.block_linear(*B.csr, xb, torch.rand(1, 16, 16), None, False)": "values"
+        " must be contiguous of shape [2, b, b]",
+        "torch.ops.sparsegnn.block_linear(*B.csr, xb, torch.rand(2, 8, 8), None, False)": "block"
+        " must be 16, 32 or 64, got 8",
+        "torch.ops.sparsegnn.block_linear(*B.csr, xb, B.values.double(), None, False)": "values"
+        " must have dtype Float, got Double",
+        "torch.ops.sparsegnn.block_linear_grad(*B.csr, torch.randn(3, 16), xb, 16)": "g must have",
+        "torch.ops.sparsegnn.block_linear_grad(*B.csr, torch.randn(2, 32), xb, 16)": "g must have",
+        "torch.ops.sparsegnn.block_linear_grad(*B.csr, torch.randn(3, 32), xb, 7)": "block must",
+        "sg.BlockWeight.from_dense(torch.ones(3))": "weight must be a floating matrix",
+        "sg.BlockWeight.from_dense(torch.ones(32, 33))": "weight must have sizes that are",
+        "sg.BlockWeight.from_dense(torch.ones(32, 32), 8)": "block must be 16, 32 or 64, got 8",
+        "sg.BlockWeight.from_dense(torch.ones(32, 32), 16, torch.ones(4, 4))": "mask must be bool",
     },
     "sparse_linear": {
         "ops.sparse_linear(torch.randn(3, 5), W)": "x must have 4 columns",

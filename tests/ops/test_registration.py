@@ -27,6 +27,8 @@ NAMES = [
     "sddmm",
     "sparse_linear",
     "sparse_linear_grad",
+    "block_linear",
+    "block_linear_grad",
     "topk_mask",
     "spmm_rows",
     "spmm_rows_grad",
