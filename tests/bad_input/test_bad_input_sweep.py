@@ -23,6 +23,9 @@ OWN_TESTS = {
     "compact_linear",
     "nm_mask",
     "semi_structured",
+    "gat",
+    "random_walk",
+    "TemporalEdges",
 }
 
 
