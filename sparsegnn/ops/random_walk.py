@@ -101,6 +101,7 @@ def random_walk(
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{name} must be an int, got {type(value).__name__}.")
     edges = g if edge_time is None else _sorted(g, edge_time)
+    edge_id: Tensor | None
     times: Tensor | None = None
     if isinstance(edges, TemporalEdges):
         rowptr, col, edge_id, times = edges[:4]
