@@ -85,9 +85,15 @@ def with_one_loop_each(graph: Graph, num_loops: int) -> LoopedEdges:
     return result
 
 
-def head_scores(x: Tensor, attention: Tensor) -> Tensor:
-    """`[N, H]` dot products of x `[N, H, D]` with attention `[1, H, D]`, as one narrow product."""
-    heads, width = attention.shape[1:]
-    eye = torch.eye(heads, dtype=attention.dtype, device=attention.device)
-    columns = attention.view(heads, width, 1) * eye.view(heads, 1, heads)
-    return x.reshape(x.shape[0], heads * width) @ columns.reshape(heads * width, heads)
+def head_scores(x: Tensor, *attention: Tensor) -> tuple[Tensor, ...]:
+    """`[N, H]` dot products of x `[N, H, D]` with each vector `[1, H, D]`, as one narrow product.
+
+    A product per vector would read x once for each, forward and backward. As a linear map its
+    gradient is the product of a few long rows with x, the faster way round.
+    """
+    heads, width = attention[0].shape[1:]
+    stacked = torch.cat(attention)
+    eye = torch.eye(heads, dtype=stacked.dtype, device=stacked.device)
+    rows = (eye.view(heads, heads, 1) * stacked.unsqueeze(1)).reshape(-1, heads * width)
+    scores = torch.nn.functional.linear(x.reshape(x.shape[0], heads * width), rows)
+    return tuple(scores.unflatten(1, (len(attention), heads)).unbind(1))

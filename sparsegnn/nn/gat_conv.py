@@ -128,11 +128,7 @@ class GATConv(nn.Module):
         num_dst = self._num_targets(x_src, x_dst, size)
         graph = bipartite_graph(edge_index, x_src.shape[0], num_dst)
         graph, edge_attr, edge_mask = self._with_loops(graph, edge_attr, edge_mask)
-        s_src = head_scores(x_src, self.att_src)
-        if x_dst is None:
-            s_dst = s_src.new_zeros(num_dst, self.heads)
-        else:
-            s_dst = head_scores(x_dst, self.att_dst)
+        s_dst, s_src = self._scores(x_src, x_dst, num_dst)
         edge_score = self._edge_score(edge_attr)
         p = self.dropout if self.training else 0.0
         seed = seed_tensor(None, x_src.device) if p > 0.0 else None
@@ -163,6 +159,16 @@ class GATConv(nn.Module):
         if target is None:
             return x_src, None
         return x_src, x_src if right is left and target is source else right(target).view(shape)
+
+    def _scores(self, x_src: Tensor, x_dst: Tensor | None, num_dst: int) -> tuple[Tensor, Tensor]:
+        if x_dst is x_src:
+            s_dst, s_src = head_scores(x_src, self.att_dst, self.att_src)
+            return s_dst, s_src
+        (s_src,) = head_scores(x_src, self.att_src)
+        if x_dst is None:
+            return s_src.new_zeros(num_dst, self.heads), s_src
+        (s_dst,) = head_scores(x_dst, self.att_dst)
+        return s_dst, s_src
 
     @staticmethod
     def _num_targets(x_src: Tensor, x_dst: Tensor | None, size: tuple[int, int] | None) -> int:

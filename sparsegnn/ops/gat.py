@@ -110,10 +110,13 @@ def _gat_fake(
 def _gat_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     *tensors, ctx.slope, ctx.dropout, seed, _ = inputs
     ctx.mark_non_differentiable(*output[1:])
+    ctx.set_materialize_grads(False)
     ctx.save_for_backward(*tensors, seed, *output)
 
 
-def _gat_backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+def _gat_backward(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * 15
     saved = ctx.saved_tensors
     csr, (x, s_dst, s_src, edge_score, bits), seed = saved[:6], saved[6:11], saved[11]
     needs_score = ctx.needs_input_grad[9]
