@@ -37,8 +37,7 @@ inline Executor torch_executor() {
 }
 
 // As for_each_part, but every thread starts with a contiguous share of the parts and helps the
-// others after it: two threads that write neighbouring parts of a fresh output would both clear the
-// huge pages between them.
+// others after it: what one thread writes lies side by side, except near the end.
 template <typename Body>
 void for_each_part_in_shares(int64_t num_parts, int64_t threads, const Body& body) {
   struct alignas(64) Share {
