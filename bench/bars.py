@@ -13,6 +13,7 @@ _STUDY = "Kernel study, 'Target ratios', CPU rows"
 _TICKET = "gcn-forward/cora"
 GRID_CELLS = 16  # four graphs by four widths
 LINEAR_CELLS = 5  # shapes, at one sparsity
+GAT_CELLS = 6  # two graphs by three shapes
 
 Quantity = Literal["wall", "cpu", "memory"]
 
@@ -161,6 +162,21 @@ def _linear(key: str, zeros: str, value: float, peer: str) -> Bar:
     return Bar(key, what, case, value, peers=(peer,), cells=LINEAR_CELLS, source=_KERNELS)
 
 
+def _gat(key: str, what: str, quantity: Quantity) -> Bar:
+    """A bar over graphs and shapes of the attention layer."""
+    source = f"{_KERNELS}; {_STUDY}: CPU GAT, with an input width of 64"
+    return Bar(
+        key,
+        f"GAT layer, forward + backward: {what} of PyG / ours",
+        "gat-train/*",
+        8.0,
+        peers=("PyG",),
+        quantity=quantity,
+        cells=GAT_CELLS,
+        source=source,
+    )
+
+
 _OPERATORS = (
     _grid("spmm:torch", "spmm sum fp32, weighted: best torch.sparse CSR / ours", 2.0, "torch."),
     _grid("spmm:worst", "the same, every cell", 1.2, "torch.", every=True),
@@ -179,6 +195,8 @@ _OPERATORS = (
     _grid("spmm-bf16:mkl", "spmm, bf16 features: torch.sparse fp32 / ours", 2.5, "torch."),
     _grid("spmm-train:pyg", "learnable mask step: PyG gather/scatter / ours", 18.0, "PyG"),
     _grid("spmm-train:composite", "learnable mask step: torch composite / ours", 2.2, "torch."),
+    _gat("gat:time", "time", "wall"),
+    _gat("gat:memory", "peak memory", "memory"),
     _linear("linear-90", "0.90", 2.5, "dense"),
     _linear("linear-95", "0.95", 3.0, "dense"),
     _linear("linear-90-torch", "0.90", 4.0, "torch.sparse"),

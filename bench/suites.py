@@ -80,10 +80,11 @@ def _split(builders: Builders, with_bar: bool) -> Builders:
 def _operators(mode: Mode) -> Builders:
     """What every module of `bench/ops` with a function `cases` offers.
 
-    The function may take `quick`, and `edges` for a graph.
+    The function may take `quick` and `full`, and `edges` for a graph.
     """
     given: dict[str, Callable[[], object]] = {
         "quick": lambda: mode == "quick",
+        "full": lambda: mode == "full",
         "edges": POWER_LAW.load,
     }
     found: Builders = {}
