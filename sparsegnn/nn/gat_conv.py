@@ -205,7 +205,7 @@ class GATConv(nn.Module):
         target = x if isinstance(x, Tensor) else x[1]
         if self.res is not None and target is not None:
             out = out + self.res(target)
-        return out if self.bias is None else out + self.bias
+        return out if self.bias is None else out + self.bias.to(out.dtype)
 
     def extra_repr(self) -> str:
         """The channels, as PyG prints them."""

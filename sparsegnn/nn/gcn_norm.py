@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sparsegnn.graph import Graph
 from sparsegnn.ops import sddmm, spmm
+from sparsegnn.ops._autocast import without_autocast
 
 
 def gcn_norm(
@@ -62,7 +63,8 @@ def _unweighted_norm(
 
 def _normalize(graph: Graph, weight: Tensor) -> Tensor:
     ones = weight.new_ones(graph.num_src, 1)
-    degree = spmm(graph, ones, edge_weight=weight)
-    positive = degree > 0
-    inverse_root = torch.where(positive, degree, 1.0).rsqrt() * positive
-    return sddmm(graph, inverse_root, inverse_root, edge_mask=weight)
+    with without_autocast(weight.device):  # degrees above 256 are no bfloat16
+        degree = spmm(graph, ones, edge_weight=weight)
+        positive = degree > 0
+        inverse_root = torch.where(positive, degree, 1.0).rsqrt() * positive
+        return sddmm(graph, inverse_root, inverse_root, edge_mask=weight)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
 from sparsegnn.ops._typed import typed
 
@@ -30,8 +31,10 @@ def block_linear(x: Tensor, weight: BlockWeight, bias: Tensor | None = None) -> 
         ValueError: A shape, dtype or device does not fit; the message names the argument.
 
     Deterministic, whatever the number of threads. Differentiable, any number of times, in x, the
-    values of W (gradients exist in kept blocks only) and bias.
+    values of W (gradients exist in kept blocks only) and bias. Under `torch.autocast` x is cast to
+    its dtype (float64 is left alone); W and bias stay as they are.
     """
+    x = autocast(x)
     values = as_acc(weight.values, x.dtype)
     return call(  # type: ignore[no-any-return]
         torch.ops.sparsegnn.block_linear.default,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.nn import functional
 
+from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._typed import typed
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ def compact_linear(x: Tensor, weight: CompactWeight, bias: Tensor | None = None)
     Raises:
         ValueError: A shape does not fit; the message names the argument.
 
-    Differentiable, any number of times, in x, the values of W and bias.
+    Differentiable, any number of times, in x, the values of W and bias. Under `torch.autocast` x is
+    cast to its dtype (float64 is left alone).
     """
+    x = autocast(x)
     outputs, inputs = weight.shape
     if x.dim() != 2 or x.shape[1] != inputs:
         raise ValueError(f"x must have {inputs} columns, got shape {list(x.shape)}.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import torch
 from torch import Tensor
 
+from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_bits
 from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
 from sparsegnn.ops.dropout import Seed, seed_tensor
@@ -60,8 +61,10 @@ def gat(
     On a GPU the operator is composed of others and stores values per edge and head, never a row per
     edge. Deterministic, whatever the number of threads. Differentiable once, in x, s_dst, s_src and
     edge_score: a second derivative raises a RuntimeError (compose `edge_scores`, `edge_softmax`
-    and `spmm` where one is needed).
+    and `spmm` where one is needed). Under `torch.autocast` x is cast to its dtype (float64 is left
+    alone); scores stay as they are.
     """
+    x = autocast(x)
     bits = split_bits(edge_mask, g.num_edges)
     needs_dst = torch.is_grad_enabled() and s_dst.requires_grad
     outputs = call(

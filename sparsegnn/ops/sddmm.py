@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
+from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
 from sparsegnn.ops._typed import typed
@@ -42,12 +43,14 @@ def sddmm(
     Raises:
         ValueError: A shape, dtype or device does not fit; the message names the argument.
 
-    Deterministic, whatever the number of threads. Differentiable, any number of times.
+    Deterministic, whatever the number of threads. Differentiable, any number of times. Under
+    `torch.autocast` a and b are cast to its dtype (float64 is left alone).
     """
     if op == "add":
         return edge_scores(g, a, b, edge_mask)
     if op != "dot":
         raise ValueError(f"op must be 'dot' or 'add', got {op!r}.")
+    a, b = autocast(a), autocast(b)
     soft, bits = split_mask(edge_mask, g.num_edges)
     return call(  # type: ignore[no-any-return]
         torch.ops.sparsegnn.sddmm.default, *g.csr, a, b, as_acc(soft, a.dtype), bits, None, None

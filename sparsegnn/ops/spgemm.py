@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops import spmm_rows_derivative as spmm_rows_derivative  # registers it
+from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._library import as_acc, call
 from sparsegnn.ops._typed import typed
 
@@ -43,10 +44,12 @@ def spgemm(a: Sparse, b: Sparse, *, transpose_b: bool = False) -> Tensor:
         ValueError: The inner sizes or the devices differ.
 
     Deterministic, whatever the number of threads. Differentiable, any number of times, in the
-    values of both: gradients exist at stored entries only.
+    values of both: gradients exist at stored entries only. Under `torch.autocast` both are cast to
+    its dtype unless a is float64.
     """
     csr, weight = _left(a)
-    rowptr, ids, values, columns = _right(b, transpose_b, a.values.dtype)
+    weight = autocast(weight)
+    rowptr, ids, values, columns = _right(b, transpose_b, weight.dtype)
     inner = ids.shape[0] if rowptr is None else rowptr.shape[0] - 1
     if a.shape[1] != inner:
         raise ValueError(f"b must have {a.shape[1]} rows, the columns of a, got {inner}.")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops import spmm_derivative as spmm_derivative  # registers it
+from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import as_acc, call
 from sparsegnn.ops._typed import typed
@@ -72,7 +73,8 @@ def spmm(
 
     Deterministic, whatever the number of threads. Differentiable, any number of times, in x,
     edge_weight, a floating edge_mask, the scales, bias and residual; the derivative draws the
-    dropped elements again instead of storing them.
+    dropped elements again instead of storing them. Under `torch.autocast` x and residual are cast
+    to its dtype (float64 is left alone); edge values, scales and bias stay as they are.
     """
     if reduce not in ("sum", "mean"):
         raise ValueError(f"reduce must be 'sum' or 'mean', got {reduce!r}.")
@@ -88,6 +90,9 @@ def spmm(
             transpose=transpose,
         )
         return _epilogue(sums, bias, relu, residual, dropout, seed, out_dtype)
+    x = autocast(x)
+    if residual is not None:
+        residual = autocast(residual, out_dtype or x.dtype)
     csr = g.csr.transposed() if transpose else g.csr
     soft, bits = split_mask(edge_mask, g.num_edges)
     weight = as_acc(edge_weight, x.dtype)
@@ -126,6 +131,7 @@ def _epilogue(
 ) -> Tensor:
     """The epilogue as operators of its own, for sums that no kernel fuses with it."""
     y = y.to(out_dtype or y.dtype)
+    residual = residual if residual is None else autocast(residual, y.dtype)
     if bias is not None:
         if bias.shape != y.shape[1:]:
             raise ValueError(f"bias must have shape {list(y.shape[1:])}, got {list(bias.shape)}.")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops import spmm_rows_derivative as spmm_rows_derivative  # registers it
+from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import acc_dtype, as_acc, call
 
@@ -31,19 +32,20 @@ def spmm_rows(
 
     Source: the SSpMM of MaxK-GNN (Peng et al., ASPLOS 2024), exact and without atomics.
     """
+    values = autocast(x.values)
     csr = g.csr.transposed() if transpose else g.csr
     soft, bits = split_mask(edge_mask, g.num_edges)
-    weight = _product(as_acc(edge_weight, x.dtype), as_acc(soft, x.dtype))
-    rows, cols = as_acc(row_scale, x.dtype), as_acc(col_scale, x.dtype)
+    weight = _product(as_acc(edge_weight, values.dtype), as_acc(soft, values.dtype))
+    rows, cols = as_acc(row_scale, values.dtype), as_acc(col_scale, values.dtype)
     weight, rows, cols = _fold_scales(csr, weight, rows, cols)
     if mean:
-        rows = _product(rows, _inverse_degree(csr, bits, x.dtype))
+        rows = _product(rows, _inverse_degree(csr, bits, values.dtype))
     return call(  # type: ignore[no-any-return]
         torch.ops.sparsegnn.spmm_rows.default,
         *csr,
         None,
         x.ids.contiguous(),
-        x.values.contiguous(),
+        values.contiguous(),
         x.num_cols,
         weight,
         bits,
