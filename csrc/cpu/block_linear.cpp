@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "isa.h"
+#include "block_linear_isa.h"
 #include "sgnn/dispatch.h"
 
 namespace sgnn {

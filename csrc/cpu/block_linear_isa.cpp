@@ -1,7 +1,8 @@
 // Compiled once per instruction set.
+#include "block_linear_isa.h"
+
 #include "block_linear_grad_panels.h"
 #include "block_linear_panels.h"
-#include "isa.h"
 #include "sgnn/dispatch.h"
 
 namespace sgnn::cpu::SGNN_ISA {

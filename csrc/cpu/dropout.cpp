@@ -1,6 +1,6 @@
 #include "sgnn/dropout.h"
 
-#include "isa.h"
+#include "dropout_isa.h"
 
 namespace sgnn {
 

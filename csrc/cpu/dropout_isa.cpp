@@ -1,8 +1,9 @@
 // Compiled once per instruction set.
+#include "dropout_isa.h"
+
 #include <algorithm>
 
 #include "dropout_bits.h"
-#include "isa.h"
 #include "sgnn/dispatch.h"
 
 namespace sgnn::cpu::SGNN_ISA {

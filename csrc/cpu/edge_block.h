@@ -4,9 +4,8 @@
 
 #include <cstring>
 
+#include "csr_reader.h"
 #include "sgnn/bitmask.h"
-#include "sgnn/csr.h"
-#include "simd.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -21,14 +20,13 @@ struct EdgeFactors {
   bool any() const { return weight != nullptr || mask != nullptr || column != nullptr; }
 };
 
-template <typename A, typename Index>
+template <typename A>
 class EdgeBlock {
  public:
   static constexpr int kSize = 128;
   static constexpr int kAhead = 16;  // columns known past the run, for prefetches
 
-  EdgeBlock(const CsrView<Index>& csr, const EdgeFactors<A>& factors)
-      : csr_(csr), factors_(factors) {
+  EdgeBlock(const CsrReader& csr, const EdgeFactors<A>& factors) : csr_(csr), factors_(factors) {
     for (A& coefficient : coefficient_) coefficient = A(1);
   }
 
@@ -53,7 +51,7 @@ class EdgeBlock {
   int64_t end() const { return end_; }
   int count() const { return count_; }
   // Whether the id of slot k is begin() + k.
-  bool in_order() const { return id_ == nullptr; }
+  bool in_order() const { return factors_.bits == nullptr && csr_.in_order(); }
 
   // Slot of the first kept edge from `position` on.
   int slot(int64_t position) const {
@@ -63,79 +61,76 @@ class EdgeBlock {
 
   SGNN_INLINE int64_t col(int slot) const { return static_cast<int64_t>(col_[slot]); }
   SGNN_INLINE A coefficient(int slot) const { return coefficient_[slot]; }
-  int64_t id(int slot) const {
-    return id_ == nullptr ? begin_ + slot : static_cast<int64_t>(id_[slot]);
+  // Calls fn(slot, id) for every slot.
+  template <typename Fn>
+  SGNN_INLINE void for_each_id(const Fn& fn) const {
+    if (factors_.bits == nullptr) return csr_.for_each_id(begin_, count_, fn);
+    for (int k = 0; k < count_; ++k) fn(k, own_id_[k]);
   }
 
  private:
   // Reads the graph's own arrays, but for the last run: nothing may look past their end.
   void take_all() {
     count_ = static_cast<int>(end_ - begin_);
-    id_ = csr_.edge_id == nullptr ? nullptr : csr_.edge_id + begin_;
-    col_ = csr_.col + begin_;
-    if (end_ + kAhead <= csr_.nnz) return;
-    memcpy(own_col_, col_, sizeof(Index) * static_cast<size_t>(count_));
+    if (end_ + kAhead <= csr_.nnz()) {
+      col_ = csr_.columns(begin_, count_ + kAhead, own_col_);
+      return;
+    }
+    const uint32_t* col = csr_.columns(begin_, count_, own_col_);
+    if (col != own_col_) memcpy(own_col_, col, sizeof(uint32_t) * static_cast<size_t>(count_));
     look_ahead();
   }
 
   void take_kept() {
     const int size = static_cast<int>(end_ - begin_);
     count_ = 0;
-    for (int k = 0; k < size; ++k) {
-      const int64_t id = csr_.value_index(begin_ + k);
+    const uint32_t* col = csr_.columns(begin_, size, own_col_);
+    csr_.for_each_id(begin_, size, [&](int64_t k, int64_t id) {
       kept_before_[k] = static_cast<uint8_t>(count_);
-      own_col_[count_] = csr_.col[begin_ + k];
-      own_id_[count_] = static_cast<Index>(id);
+      own_col_[count_] = col[k];
+      own_id_[count_] = id;
       count_ += test_bit(factors_.bits, id) ? 1 : 0;
-    }
+    });
     kept_before_[size] = static_cast<uint8_t>(count_);
-    id_ = own_id_;
     look_ahead();
   }
 
   void look_ahead() {
     for (int k = 0; k < kAhead; ++k) {
-      own_col_[count_ + k] = csr_.col[end_ + k < csr_.nnz ? end_ + k : csr_.nnz - 1];
+      const int64_t position = end_ + k < csr_.nnz() ? end_ + k : csr_.nnz() - 1;
+      own_col_[count_ + k] = static_cast<uint32_t>(csr_.column(position));
     }
     col_ = own_col_;
   }
 
   void multiply_by_id(const A* values) {
-    const A* run = values + begin_;
-    if (id_ == nullptr) {
-      for (int k = 0; k < count_; ++k) coefficient_[k] *= run[k];
-    } else {
-      for (int k = 0; k < count_; ++k) coefficient_[k] *= values[id_[k]];
-    }
+    for_each_id([&](int64_t k, int64_t id) { coefficient_[k] *= values[id]; });
   }
 
-  const CsrView<Index>& csr_;
+  const CsrReader& csr_;
   const EdgeFactors<A> factors_;
   int64_t begin_ = 0;
   int64_t end_ = 0;
   int count_ = 0;
-  const Index* col_ = nullptr;
-  const Index* id_ = nullptr;  // null: positions are ids
+  const uint32_t* col_ = nullptr;
   A coefficient_[kSize];
-  Index own_col_[kSize + kAhead];
-  Index own_id_[kSize];
+  uint32_t own_col_[kSize + kAhead];
+  int64_t own_id_[kSize];
   uint8_t kept_before_[kSize + 1];
 };
 
 // Zeroes the per-edge results of rows [begin, end).
-template <typename A, typename Index>
-inline void clear_edges(const CsrView<Index>& csr, int64_t begin, int64_t end, A* out) {
-  const int64_t last = static_cast<int64_t>(csr.rowptr[end]);
-  for (int64_t e = static_cast<int64_t>(csr.rowptr[begin]); e < last; ++e) {
-    out[csr.value_index(e)] = A(0);
-  }
+template <typename A>
+inline void clear_edges(const CsrReader& csr, int64_t begin, int64_t end, A* out) {
+  const int64_t first = csr.begin(begin);
+  csr.for_each_id(first, csr.begin(end) - first, [&](int64_t, int64_t id) { out[id] = A(0); });
 }
 
 // One dot product per edge of a block, written together.
-template <typename A, typename Index>
+template <typename A>
 class BlockDots {
  public:
-  using Block = EdgeBlock<A, Index>;
+  using Block = EdgeBlock<A>;
 
   // Stores the sums of the lanes of partial[0 .. 4) as the dot products of four slots. Those past
   // the last edge at hand are overwritten by the edges that follow.
@@ -149,7 +144,7 @@ class BlockDots {
   void write(const Block& block, bool first, bool scale, A* out) {
     const int count = block.count();
     if (!first) {
-      for (int k = 0; k < count; ++k) dot_[k] += out[block.id(k)];
+      block.for_each_id([&](int64_t k, int64_t id) { dot_[k] += out[id]; });
     }
     if (scale) {
       for (int k = 0; k < count; ++k) dot_[k] *= factor_[k];
@@ -157,7 +152,7 @@ class BlockDots {
     if (block.in_order()) {
       memcpy(out + block.begin(), dot_, sizeof(A) * static_cast<size_t>(count));
     } else {
-      for (int k = 0; k < count; ++k) out[block.id(k)] = dot_[k];
+      block.for_each_id([&](int64_t k, int64_t id) { out[id] = dot_[k]; });
     }
   }
 

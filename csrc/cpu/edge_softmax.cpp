@@ -1,6 +1,6 @@
 #include "sgnn/edge_softmax.h"
 
-#include "isa.h"
+#include "edge_softmax_isa.h"
 
 namespace sgnn {
 

@@ -1,6 +1,7 @@
 // Compiled once per instruction set.
+#include "edge_softmax_isa.h"
+
 #include "edge_softmax_rows.h"
-#include "isa.h"
 #include "sgnn/dispatch.h"
 
 namespace sgnn::cpu::SGNN_ISA {

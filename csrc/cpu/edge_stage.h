@@ -2,9 +2,9 @@
 // type of the indices ends here.
 #pragma once
 
+#include "csr_reader.h"
 #include "sgnn/bitmask.h"
 #include "sgnn/rows_spmm.h"
-#include "simd.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -20,38 +20,18 @@ class EdgeStage {
         scale_(static_cast<const A*>(args.col_scale)),
         bits_(args.bits) {}
 
-  int64_t begin_of(int64_t row) const {
-    return csr_.index_type == IndexType::kInt32
-               ? static_cast<int64_t>(view_csr<int32_t>(csr_).rowptr[row])
-               : view_csr<int64_t>(csr_).rowptr[row];
-  }
+  int64_t begin_of(int64_t row) const { return csr_.begin(row); }
 
   // Stages the kept edges of positions [first, last), at most kEdges, and calls prefetch(column)
   // for positions that are staged later. Returns how many were kept.
   template <typename Prefetch>
   SGNN_INLINE int fill(int64_t first, int64_t last, const Prefetch& prefetch) {
-    if (csr_.index_type == IndexType::kInt32) {
-      return fill_from(view_csr<int32_t>(csr_), first, last, prefetch);
-    }
-    return fill_from(view_csr<int64_t>(csr_), first, last, prefetch);
-  }
-
-  int64_t column[kEdges];
-  int64_t id[kEdges];
-  A coefficient[kEdges];
-
- private:
-  static constexpr int64_t kAhead = 16;
-
-  template <typename Index, typename Prefetch>
-  SGNN_INLINE int fill_from(const CsrView<Index>& csr, int64_t first, int64_t last,
-                            const Prefetch& prefetch) {
     int kept = 0;
     for (int64_t e = first; e < last; ++e) {
-      if (e + kAhead < csr.nnz) prefetch(static_cast<int64_t>(csr.col[e + kAhead]));
-      const int64_t edge = csr.value_index(e);
+      if (e + kAhead < csr_.nnz()) prefetch(csr_.column(e + kAhead));
+      const int64_t edge = csr_.id(e);
       if (bits_ != nullptr && !test_bit(bits_, edge)) continue;
-      const auto j = static_cast<int64_t>(csr.col[e]);
+      const int64_t j = csr_.column(e);
       const A value = weight_ == nullptr ? A(1) : weight_[edge];
       column[kept] = j;
       id[kept] = edge;
@@ -61,7 +41,14 @@ class EdgeStage {
     return kept;
   }
 
-  const CsrArg csr_;
+  int64_t column[kEdges];
+  int64_t id[kEdges];
+  A coefficient[kEdges];
+
+ private:
+  static constexpr int64_t kAhead = 16;
+
+  const CsrReader csr_;
   const A* const weight_;
   const A* const scale_;
   const uint8_t* const bits_;

@@ -1,6 +1,6 @@
 #include "sgnn/gat.h"
 
-#include "isa.h"
+#include "gat_isa.h"
 
 namespace sgnn {
 

@@ -1,7 +1,8 @@
 // Compiled once per instruction set.
+#include "gat_isa.h"
+
 #include "gat_grad_rows.h"
 #include "gat_rows.h"
-#include "isa.h"
 #include "sgnn/dispatch.h"
 
 namespace sgnn::cpu::SGNN_ISA {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <new>
 
-#include "isa.h"
+#include "project_isa.h"
 #include "sgnn/dispatch.h"
 #include "sgnn/spmm.h"
 

@@ -2,9 +2,9 @@
 // behind has to be compiled once per index type.
 #pragma once
 
+#include "csr_reader.h"
 #include "head_block.h"
 #include "sgnn/bitmask.h"
-#include "sgnn/csr.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -20,40 +20,33 @@ class KeptEdges {
   // Calls block() for every block of `row` that keeps an edge, and drop(id) for dropped edges.
   template <typename Drop, typename Block>
   SGNN_INLINE void for_each_block(int64_t row, const Drop& drop, const Block& block) {
-    if (csr_.index_type == IndexType::kInt32)
-      return walk(view_csr<int32_t>(csr_), row, drop, block);
-    walk(view_csr<int64_t>(csr_), row, drop, block);
+    const int64_t end = csr_.begin(row + 1);
+    for (int64_t e = csr_.begin(row); e < end; e += kBlockEdges) {
+      take(e, e + kBlockEdges < end ? e + kBlockEdges : end, drop);
+      if (count > 0) block();
+    }
   }
 
  private:
   static constexpr int64_t kAhead = 12;
 
-  template <typename Index, typename Drop, typename Block>
-  SGNN_INLINE void walk(const CsrView<Index>& csr, int64_t row, const Drop& drop,
-                        const Block& block) {
-    const int64_t end = static_cast<int64_t>(csr.rowptr[row + 1]);
-    for (int64_t e = static_cast<int64_t>(csr.rowptr[row]); e < end; e += kBlockEdges) {
-      take(csr, e, e + kBlockEdges < end ? e + kBlockEdges : end, drop);
-      if (count > 0) block();
-    }
-  }
-
-  template <typename Index, typename Drop>
-  SGNN_INLINE void take(const CsrView<Index>& csr, int64_t begin, int64_t end, const Drop& drop) {
+  template <typename Drop>
+  SGNN_INLINE void take(int64_t begin, int64_t end, const Drop& drop) {
+    const int64_t last = csr_.nnz() - 1;
     count = 0;
     for (int64_t e = begin; e < end; ++e) {
-      const int64_t edge = csr.value_index(e);
+      const int64_t edge = csr_.id(e);
       if (bits_ != nullptr && !test_bit(bits_, edge)) {
         drop(edge);
         continue;
       }
-      column[count] = static_cast<int64_t>(csr.col[e]);
-      ahead[count] = static_cast<int64_t>(csr.col[e + kAhead < csr.nnz ? e + kAhead : csr.nnz - 1]);
+      column[count] = csr_.column(e);
+      ahead[count] = csr_.column(e + kAhead < last ? e + kAhead : last);
       id[count++] = edge;
     }
   }
 
-  const CsrArg& csr_;
+  const CsrReader csr_;
   const uint8_t* bits_;
 };
 

@@ -1,5 +1,6 @@
 // Compiled once per instruction set.
-#include "isa.h"
+#include "project_isa.h"
+
 #include "project_rows.h"
 #include "sgnn/dispatch.h"
 

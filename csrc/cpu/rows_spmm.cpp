@@ -1,6 +1,6 @@
 #include "sgnn/rows_spmm.h"
 
-#include "isa.h"
+#include "rows_spmm_isa.h"
 
 namespace sgnn {
 

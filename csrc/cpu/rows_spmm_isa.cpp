@@ -1,5 +1,6 @@
 // Compiled once per instruction set.
-#include "isa.h"
+#include "rows_spmm_isa.h"
+
 #include "rows_spmm.h"
 #include "rows_spmm_values.h"
 #include "sgnn/dispatch.h"

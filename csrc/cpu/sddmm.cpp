@@ -1,6 +1,6 @@
 #include "sgnn/sddmm.h"
 
-#include "isa.h"
+#include "sddmm_isa.h"
 
 namespace sgnn {
 

@@ -1,5 +1,6 @@
 // Compiled once per instruction set.
-#include "isa.h"
+#include "sddmm_isa.h"
+
 #include "sddmm_rows.h"
 #include "sgnn/dispatch.h"
 
@@ -7,10 +8,7 @@ namespace sgnn::cpu::SGNN_ISA {
 
 void sddmm(const SddmmArgs& args, int64_t begin, int64_t end) {
   dispatch_dtype(args.dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    dispatch_index(args.csr.index_type, [&](auto index) {
-      SddmmRows<T, typename decltype(index)::type>(args).run(begin, end);
-    });
+    SddmmRows<typename decltype(type)::type>(args).run(begin, end);
   });
 }
 

@@ -8,14 +8,14 @@
 
 namespace sgnn::cpu::SGNN_ISA {
 
-template <typename T, typename Index>
+template <typename T>
 class SddmmRows {
  public:
   using A = acc_t<T>;
 
   explicit SddmmRows(const SddmmArgs& args)
       : args_(args),
-        csr_(view_csr<Index>(args.csr)),
+        csr_(args.csr),
         a_(static_cast<const T*>(args.a)),
         b_(static_cast<const T*>(args.b)),
         out_(static_cast<A*>(args.out)),
@@ -33,8 +33,8 @@ class SddmmRows {
 
  private:
   static constexpr int kMaxTile = 16;
-  using Block = EdgeBlock<A, Index>;
-  using Dots = BlockDots<A, Index>;
+  using Block = EdgeBlock<A>;
+  using Dots = BlockDots<A>;
 
   bool scaled() const { return factors_.any() || row_scale_ != nullptr; }
 
@@ -42,15 +42,15 @@ class SddmmRows {
   void run_tile(int64_t begin, int64_t end, int64_t f, int count) const {
     Block block(csr_, factors_);
     Dots dots;
-    int64_t position = static_cast<int64_t>(csr_.rowptr[begin]);
-    const int64_t stop = static_cast<int64_t>(csr_.rowptr[end]);
+    int64_t position = csr_.begin(begin);
+    const int64_t stop = csr_.begin(end);
     if (position < stop) block.load(position, stop);
     for (int64_t row = begin; row < end; ++row) {
       vec_t<A> left[kTile];
       const T* source = a_ + row * args_.a_stride + f;
 #pragma GCC unroll 16
       for (int v = 0; v < kTile; ++v) left[v] = load_tile<kTile, kPartial>(source, v, count);
-      const int64_t last = static_cast<int64_t>(csr_.rowptr[row + 1]);
+      const int64_t last = csr_.begin(row + 1);
       while (position < last) {
         const int64_t piece = last < block.end() ? last : block.end();
         run_edges<kTile, kPartial>(block, block.slot(position), block.slot(piece), f, count, left,
@@ -110,7 +110,7 @@ class SddmmRows {
   }
 
   const SddmmArgs& args_;
-  const CsrView<Index> csr_;
+  const CsrReader csr_;
   const T* a_;
   const T* b_;
   A* out_;

@@ -1,5 +1,6 @@
 // Compiled once per instruction set.
-#include "isa.h"
+#include "select_isa.h"
+
 #include "ordered_vec.h"
 #include "sgnn/dispatch.h"
 

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "isa.h"
 #include "key_range.h"
+#include "select_isa.h"
 #include "sgnn/dispatch.h"
 #include "sgnn/ordered_key.h"
 #include "sgnn/random.h"

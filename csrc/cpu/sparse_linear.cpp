@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "isa.h"
 #include "packed_rows.h"
 #include "sgnn/dispatch.h"
+#include "sparse_linear_isa.h"
 
 namespace sgnn {
 namespace {

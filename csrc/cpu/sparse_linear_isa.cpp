@@ -1,5 +1,6 @@
 // Compiled once per instruction set.
-#include "isa.h"
+#include "sparse_linear_isa.h"
+
 #include "sgnn/dispatch.h"
 #include "sparse_linear_grad_panels.h"
 #include "sparse_linear_panels.h"

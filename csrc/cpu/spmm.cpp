@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "isa.h"
+#include "spmm_isa.h"
 
 namespace sgnn {
 

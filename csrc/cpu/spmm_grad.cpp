@@ -1,6 +1,6 @@
 #include "sgnn/spmm_grad.h"
 
-#include "isa.h"
+#include "spmm_grad_isa.h"
 
 namespace sgnn {
 

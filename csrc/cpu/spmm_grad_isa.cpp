@@ -1,5 +1,6 @@
 // Compiled once per instruction set.
-#include "isa.h"
+#include "spmm_grad_isa.h"
+
 #include "sgnn/dispatch.h"
 #include "spmm_grad_rows.h"
 
@@ -7,10 +8,7 @@ namespace sgnn::cpu::SGNN_ISA {
 
 void spmm_grad(const SpmmGradArgs& args, int64_t begin, int64_t end) {
   dispatch_dtype(args.dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    dispatch_index(args.csr.index_type, [&](auto index) {
-      SpmmGradRows<T, typename decltype(index)::type>(args).run(begin, end);
-    });
+    SpmmGradRows<typename decltype(type)::type>(args).run(begin, end);
   });
 }
 

@@ -8,14 +8,14 @@
 
 namespace sgnn::cpu::SGNN_ISA {
 
-template <typename T, typename Index>
+template <typename T>
 class SpmmGradRows {
  public:
   using A = acc_t<T>;
 
   explicit SpmmGradRows(const SpmmGradArgs& args)
       : args_(args),
-        csr_(view_csr<Index>(args.csr)),
+        csr_(args.csr),
         factors_{static_cast<const A*>(args.weight), static_cast<const A*>(args.mask),
                  static_cast<const A*>(args.target_scale), args.bits},
         g_(static_cast<const T*>(args.g)),
@@ -34,8 +34,8 @@ class SpmmGradRows {
 
  private:
   static constexpr int kMaxTile = kVectorBytes == 64 ? 16 : 8;  // sums that fit the registers
-  using Block = EdgeBlock<A, Index>;
-  using Dots = BlockDots<A, Index>;
+  using Block = EdgeBlock<A>;
+  using Dots = BlockDots<A>;
 
   // A tile of one source: its features, and the sum over its edges.
   template <int kTile>
@@ -51,13 +51,13 @@ class SpmmGradRows {
   void run_tile(int64_t begin, int64_t end, int64_t f, int count) const {
     Block block(csr_, factors_);
     Dots dots;
-    int64_t position = static_cast<int64_t>(csr_.rowptr[begin]);
-    const int64_t stop = static_cast<int64_t>(csr_.rowptr[end]);
+    int64_t position = csr_.begin(begin);
+    const int64_t stop = csr_.begin(end);
     if (position < stop) block.load(position, stop);
     for (int64_t row = begin; row < end; ++row) {
       Source<kTile> source;
       start<kTile, kPartial>(row, f, count, source);
-      const int64_t last = static_cast<int64_t>(csr_.rowptr[row + 1]);
+      const int64_t last = csr_.begin(row + 1);
       while (position < last) {
         const int64_t piece = last < block.end() ? last : block.end();
         const int from = block.slot(position);
@@ -146,7 +146,7 @@ class SpmmGradRows {
   }
 
   const SpmmGradArgs& args_;
-  const CsrView<Index> csr_;
+  const CsrReader csr_;
   const EdgeFactors<A> factors_;
   const T* g_;
   const T* x_;

@@ -13,17 +13,17 @@ constexpr int kMaxTile = kVectorBytes == 64 ? 16 : 8;  // half of the registers 
 constexpr int64_t kMaxColumns = 1024;                  // that walk a block together
 constexpr int64_t kNearBytes = 512 << 10;              // x that the L2 cache holds: no prefetch
 
-template <typename T, typename Index>
+template <typename T>
 class SpmmRows {
  public:
   using A = acc_t<T>;
 
   explicit SpmmRows(const SpmmArgs& args)
       : args_(args),
-        csr_(view_csr<Index>(args.csr)),
         row_scale_(static_cast<const A*>(args.row_scale)),
         prefetch_(args.csr.num_cols * args.x_stride * element_bytes(args.dtype) > kNearBytes),
         stage_(args),
+        csr_(stage_.csr()),
         finish_(args) {}
 
   // Columns [first, last) of rows [begin, end).
@@ -37,7 +37,7 @@ class SpmmRows {
  private:
   // What the tiles of a block share. The row at `row` may have begun in an earlier block.
   struct Span {
-    typename SpmmStage<A, Index>::Block block;
+    typename SpmmStage<A>::Block block;
     int64_t row;
     int64_t row_end;
     int64_t begin;  // stored positions
@@ -46,19 +46,19 @@ class SpmmRows {
   };
 
   void run_columns(int64_t row, int64_t row_end, int64_t first, int64_t last) {
-    constexpr int64_t kSlots = SpmmStage<A, Index>::kSlots;
-    const int64_t end = static_cast<int64_t>(csr_.rowptr[row_end]);
-    int64_t position = static_cast<int64_t>(csr_.rowptr[row]);
+    constexpr int64_t kSlots = SpmmStage<A>::kSlots;
+    const int64_t end = csr_.begin(row_end);
+    int64_t position = csr_.begin(row);
     int64_t kept_before = 0;
     while (row < row_end) {
       const int64_t stop = std::min((position / kSlots + 1) * kSlots, end);
       const Span span{stage_.stage(position, stop), row, row_end, position, stop, kept_before};
       run_tiles(span, first, last);
-      for (; row < row_end && static_cast<int64_t>(csr_.rowptr[row + 1]) <= stop; ++row) {
+      for (; row < row_end && csr_.begin(row + 1) <= stop; ++row) {
         kept_before = 0;
       }
       if (row < row_end) {
-        const int64_t begin = std::max(static_cast<int64_t>(csr_.rowptr[row]), position);
+        const int64_t begin = std::max(csr_.begin(row), position);
         kept_before += stage_.slot(position, stop) - stage_.slot(position, begin);
       }
       position = stop;
@@ -94,12 +94,12 @@ class SpmmRows {
   template <int kTile, bool kPartial>
   void run_rows(const Span& span, int64_t f, int count, A* carry) {
     constexpr int lanes = kLanes<A>;
-    const GatherTile<T, Index, kTile, kPartial> tile{
-        static_cast<const T*>(args_.x) + f, args_.x_stride, count - (kTile - 1) * lanes, prefetch_};
+    const GatherTile<T, kTile, kPartial> tile{static_cast<const T*>(args_.x) + f, args_.x_stride,
+                                              count - (kTile - 1) * lanes, prefetch_};
     int64_t position = span.begin;
-    int64_t begin = csr_.rowptr[span.row];
+    int64_t begin = csr_.begin(span.row);
     for (int64_t row = span.row; row < span.row_end; ++row) {
-      const int64_t row_stop = static_cast<int64_t>(csr_.rowptr[row + 1]);
+      const int64_t row_stop = csr_.begin(row + 1);
       const int64_t stop = std::min(row_stop, span.end);
       vec_t<A> sum[kTile] = {};
       if (begin < span.begin) {
@@ -128,10 +128,10 @@ class SpmmRows {
   }
 
   const SpmmArgs& args_;
-  const CsrView<Index> csr_;
   const A* row_scale_;
   const bool prefetch_;
-  SpmmStage<A, Index> stage_;
+  SpmmStage<A> stage_;
+  const CsrReader& csr_;
   SpmmFinish<A> finish_;
   A carry_[kMaxColumns + kLanes<A>];  // sums of a row that goes on in the next block
 };

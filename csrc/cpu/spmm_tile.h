@@ -7,10 +7,10 @@
 namespace sgnn::cpu::SGNN_ISA {
 
 // kTile vectors of columns, the last one of `last_lanes` lanes when kPartial.
-template <typename T, typename Index, int kTile, bool kPartial>
+template <typename T, int kTile, bool kPartial>
 struct GatherTile {
   using A = acc_t<T>;
-  using Block = typename SpmmStage<A, Index>::Block;
+  using Block = typename SpmmStage<A>::Block;
   static constexpr int kColumns = kTile * kLanes<A>;
   static constexpr int kUnroll = 4;                 // edges
   static constexpr int kSums = kTile <= 2 ? 4 : 1;  // chains of additions, to hide their latency

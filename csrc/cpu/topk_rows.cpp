@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "isa.h"
+#include "topk_rows_isa.h"
 
 namespace sgnn {
 namespace {

@@ -1,5 +1,6 @@
 // Compiled once per instruction set.
-#include "isa.h"
+#include "topk_rows_isa.h"
+
 #include "sgnn/dispatch.h"
 #include "topk_rows.h"
 

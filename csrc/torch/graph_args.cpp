@@ -3,6 +3,8 @@
 namespace sgnn::binding {
 namespace {
 
+constexpr int64_t kMaxCpuColumns = int64_t{1} << 32;
+
 int64_t last_offset(const CsrArg& csr) {
   if (csr.index_type == IndexType::kInt32) return view_csr<int32_t>(csr).rowptr[csr.num_rows];
   return view_csr<int64_t>(csr).rowptr[csr.num_rows];
@@ -35,6 +37,8 @@ CsrArg csr_arg(const Tensor& rowptr, const Tensor& col, const OptionalTensor& ed
     csr.edge_id = edge_id->const_data_ptr();
   }
   if (rowptr.is_cpu()) {
+    check(num_cols <= kMaxCpuColumns, "a graph on the CPU must have at most 2^32 sources, got " +
+                                          std::to_string(num_cols) + ".");
     check(last_offset(csr) == csr.nnz, "rowptr must end with the number of edges " +
                                            std::to_string(csr.nnz) + ", got " +
                                            std::to_string(last_offset(csr)) + ".");
