@@ -14,6 +14,7 @@ _TICKET = "gcn-forward/cora"
 GRID_CELLS = 16  # four graphs by four widths
 LINEAR_CELLS = 5  # shapes, at one sparsity
 GAT_CELLS = 6  # two graphs by three shapes
+SPGEMM_CELLS = 32  # rows, widths, entries, outputs and sparsities
 
 Quantity = Literal["wall", "cpu", "memory"]
 
@@ -201,6 +202,15 @@ _OPERATORS = (
     _linear("linear-95", "0.95", 3.0, "dense"),
     _linear("linear-90-torch", "0.90", 4.0, "torch.sparse"),
     _linear("linear-95-torch", "0.95", 4.0, "torch.sparse"),
+    Bar(
+        "spgemm",
+        "spgemm, top-k rows by sparse weights, dense result: scipy CSR @ CSR (CSR result) / ours",
+        "spgemm/*",
+        2.0,
+        peers=("scipy CSR @ CSR (",),
+        cells=SPGEMM_CELLS,
+        source=_KERNELS,
+    ),
     Bar(
         "topk",
         "topk_mask, 10 M scores, 10 % kept: torch.topk or kthvalue / ours",

@@ -9,7 +9,7 @@ from bench.ops.conftest import Check
 
 NAMES = (
     "sparsegnn",
-    "scipy CSR @ CSR, made dense (1 thread)",
+    spgemm.CSR_PEER,
     "scipy CSR @ dense (1 thread)",
     "torch dense",
 )

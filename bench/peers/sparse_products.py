@@ -20,10 +20,22 @@ def scipy_rows(rows: sg.SparseRows) -> sp.csr_matrix:
     return sp.csr_matrix((values, ids, pointers), shape=rows.shape)
 
 
-def scipy_csr_csr(rows: sg.SparseRows, weight: Tensor) -> Callable[[], Tensor]:
-    """CSR times CSR in scipy, made dense: one thread, whatever the setting."""
+def scipy_csr_csr(rows: sg.SparseRows, weight: Tensor) -> Callable[[], tuple[Tensor, ...]]:
+    """CSR times CSR in scipy: row pointers, columns as they come, values; always one thread."""
     left, right = scipy_rows(rows), sp.csr_matrix(weight.numpy())
-    return lambda: torch.from_numpy((left @ right).toarray())
+
+    def run() -> tuple[Tensor, ...]:
+        product = left @ right
+        return tuple(map(torch.from_numpy, (product.indptr, product.indices, product.data)))
+
+    return run
+
+
+def at_places(dense: Tensor, csr: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """`csr` (row pointers, columns, values) with the values of `dense` instead."""
+    rowptr, col, _ = csr
+    row = torch.repeat_interleave(rowptr.diff().long())
+    return rowptr, col, dense[row, col.long()]
 
 
 def scipy_csr_dense(rows: sg.SparseRows, weight: Tensor) -> Callable[[], Tensor]:

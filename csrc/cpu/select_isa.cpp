@@ -74,9 +74,12 @@ void scan(const Scores<T, kMasked, kPositive>& scores, int64_t begin, int64_t en
     const lanes_t<T> inside = (lanes_in<T>(key, low, low_span) & part) ^ above;
     above_count += __builtin_popcount(lane_bits<T>(above));
     store_flags<T>(pass.keep + i, above);
-    for (uint32_t bits = lane_bits<T>(inside); bits != 0; bits &= bits - 1) {
-      add(i + __builtin_ctz(bits));
+    uint32_t bits = lane_bits<T>(inside);
+    if (pass.candidates == nullptr) {
+      inside_count += __builtin_popcount(bits);
+      continue;
     }
+    for (; bits != 0; bits &= bits - 1) add(i + __builtin_ctz(bits));
   }
   for (; i < end; ++i) {
     const bool part = scores.takes_part(i);

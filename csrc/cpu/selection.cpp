@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <iterator>
 
 #include "key_range.h"
 #include "select_isa.h"
@@ -18,6 +19,7 @@ constexpr int64_t kChunk = 4096;   // scores of one call of a pass
 constexpr int64_t kSampleRun = 16;
 constexpr int64_t kMaxSample = 16384;
 constexpr int64_t kDirectCount = 8192;  // candidates ranked without a histogram
+constexpr size_t kRepeatedShare = 4;    // a key is set apart from this part of the sampled ones on
 constexpr double kDeviations = 3.0;     // of the sample's rank, on both sides of the bracket
 
 void scan(const SelectScores& from, int64_t begin, int64_t end, ScanPass& pass) {
@@ -68,6 +70,7 @@ class Selection {
 
   void run(int64_t k) {
     if (k == 0) return clear();
+    k_ = k;
     KeyRange range = bracket(k);
     scan_parts(range);
     const int64_t above = sum(&Part::above);
@@ -81,8 +84,13 @@ class Selection {
       scan_parts(range);
     }
     while (!complete() && range.low < range.high) {
-      range = narrow(range);
-      scan_parts(range);
+      uint64_t key;
+      if (!repeated_key(range, &key)) {
+        range = narrow(range);
+        scan_parts(range);
+      } else if (range = split(range, key); range.low < range.high) {
+        scan_parts(range);
+      }
     }
     if (complete()) return settle(range);
     write_ties(range);
@@ -157,11 +165,11 @@ class Selection {
   }
 
   // A range that holds the k-th largest key with high probability.
-  KeyRange bracket(int64_t k) const {
+  KeyRange bracket(int64_t k) {
     KeyRange range{0, max_key(), k};
     if (total() <= kChunk) return range;
     int64_t positions;
-    std::vector<uint64_t> keys = sample(&positions);
+    std::vector<uint64_t> keys = sample_ = sample(&positions);
     const double share = static_cast<double>(k) / static_cast<double>(total());
     const double rank = share * static_cast<double>(positions);
     const double spread = kDeviations * std::sqrt(rank * (1.0 - share)) + 3.0;
@@ -177,15 +185,15 @@ class Selection {
     return range;
   }
 
-  void scan_parts(const KeyRange& range) {
-    for_each_part([&](Part& part) { scan_part(range, part); });
+  void scan_parts(const KeyRange& range, bool collect = true) {
+    for_each_part([&](Part& part) { scan_part(range, collect, part); });
   }
 
-  void scan_part(const KeyRange& range, Part& part) const {
+  void scan_part(const KeyRange& range, bool collect, Part& part) const {
     const auto limit = static_cast<size_t>(std::max((part.end - part.begin) / 8, kChunk));
     Candidate found[kChunk];
     part.above = part.inside = 0;
-    part.complete = true;
+    part.complete = collect;
     part.candidates.clear();
     for_each_piece(part.begin, part.end, kChunk, [&](const SelectTensor& t, int64_t i, int64_t n) {
       ScanPass pass{range.low, range.high, t.keep, part.complete ? found : nullptr};
@@ -197,6 +205,33 @@ class Selection {
         part.complete = part.candidates.size() <= limit;
       }
     });
+  }
+
+  // The most frequent sampled key inside `range`, where it makes up a good part of them.
+  bool repeated_key(const KeyRange& range, uint64_t* key) const {
+    std::vector<uint64_t> keys;
+    std::copy_if(sample_.begin(), sample_.end(), std::back_inserter(keys),
+                 [&](uint64_t sampled) { return range.contains(sampled); });
+    std::sort(keys.begin(), keys.end());
+    size_t most = 1;
+    for (size_t first = 0, i = 0; i < keys.size(); ++i) {
+      if (keys[i] != keys[first]) first = i;
+      if (i + 1 - first <= most) continue;
+      most = i + 1 - first;
+      *key = keys[i];
+    }
+    return most > 1 && most * kRepeatedShare >= keys.size();
+  }
+
+  // The part of `range` beside `key`, or `key` alone, that holds the key looked for: one pass sets
+  // a tie of many scores apart, where histograms would take several to reach it.
+  KeyRange split(const KeyRange& range, uint64_t key) {
+    scan_parts({key, key, 0}, false);
+    const int64_t above = sum(&Part::above) - (k_ - range.rank);
+    const int64_t ties = sum(&Part::inside);
+    if (range.rank <= above) return {key + 1, range.high, range.rank};
+    if (range.rank <= above + ties) return {key, key, range.rank - above};
+    return {range.low, key - 1, range.rank - above - ties};
   }
 
   // The bucket of `range` that holds the key looked for; fill(part, histogram) adds a part's keys.
@@ -276,6 +311,8 @@ class Selection {
 
   const std::vector<SelectTensor>& tensors_;
   const Executor& executor_;
+  int64_t k_ = 0;
+  std::vector<uint64_t> sample_;
   std::vector<int64_t> offsets_;
   std::vector<Part> parts_;
 };

@@ -22,7 +22,8 @@ constexpr int64_t kSerialScores = 1 << 15;
 //
 // One pass in the common case: a sample brackets the k-th largest key; the pass marks what lies
 // above the bracket and collects what lies inside, among which the threshold is found. Where the
-// bracket misses or holds too much, a histogram narrows it and the pass is repeated.
+// bracket misses or holds too much, a pass sets the key that the sample repeats apart, or else a
+// histogram narrows it, and the pass is repeated.
 void select_largest(const std::vector<SelectTensor>& tensors, int64_t k, const Executor& executor);
 
 }  // namespace sgnn::cpu

@@ -89,6 +89,25 @@ def test_large_scores_on_every_instruction_set(kind: str, dtype: torch.dtype, is
         assert torch.equal(mask, expected_mask(score, k)), k
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("ties", [(1.0,), (1.0, 1.01)], ids=["one", "two side by side"])
+def test_thresholds_next_to_huge_ties(
+    ties: tuple[float, ...], dtype: torch.dtype, isa: int
+) -> None:
+    """Half of the scores are equal: a bracket around the threshold holds them or misses them."""
+    size = 400_003
+    score = torch.randn(size)
+    for i, tie in enumerate(ties):
+        score[2 * i :: 2 * len(ties)] = tie
+    score = score.to(dtype)
+    above = int((score > ties[0]).sum())
+    equal = int((score == ties[0]).sum())
+    for edge in (above, above + equal):
+        for offset in (-900, -1, 0, 1, 900):
+            (mask,) = sg.ops.topk_mask([score], edge + offset)
+            assert torch.equal(mask, expected_mask(score, edge + offset)), (edge, offset)
+
+
 def test_the_same_mask_for_every_number_of_threads(isa: int) -> None:
     parts = [large_scores("few distinct", 130_001), large_scores("constant", 17), torch.zeros(0)]
     parts.append(large_scores("normal", 90_000))
