@@ -14,6 +14,10 @@ inline constexpr int kBlockSamples = 64;             // samples of a forward til
 inline constexpr int kBlockSlice = 16;               // length of the sum between two barriers
 inline constexpr int kBlockPitch = kBlockSlice + 1;  // a column then touches every bank
 
+// Resident blocks asked of the compiler: left to itself it spills for sm_100 and later.
+template <typename T>
+inline constexpr int kBlockResident = sizeof(T) < 8 ? 4 : 3;
+
 template <typename T, typename Index>
 struct BlockLinearParams {
   using Acc = acc_t<T>;
@@ -29,7 +33,7 @@ struct BlockLinearParams {
 // Samples [blockIdx.x * kBlockSamples, ...) of the outputs of one block row at a time. A thread
 // holds every kBlockSide-th sample and output of the tile.
 template <typename T, typename Index, int kSize>
-__global__ void __launch_bounds__(kBlockThreads)
+__global__ void __launch_bounds__(kBlockThreads, (kBlockResident<T>))
     block_linear_kernel(BlockLinearParams<T, Index> p) {
   using Acc = acc_t<T>;
   constexpr int kRows = kBlockSamples / kBlockSide;

@@ -93,8 +93,15 @@ __device__ __forceinline__ RowSelect<acc_t<T>> select_row(const WarpKeys<T, kSte
   return search;
 }
 
+// Resident blocks asked of the compiler: left to itself it spills for sm_100 and later.
+template <typename T, int kSteps>
+inline constexpr int kTopkRowsBlocks = kSteps < 32     ? 8
+                                       : sizeof(T) < 8 ? 6
+                                                       : 4;
+
 template <typename T, typename Id, int kSteps>
-__global__ void __launch_bounds__(kTopkRowsThreads) topk_rows_kernel(TopkRowsParams<T, Id> p) {
+__global__ void __launch_bounds__(kTopkRowsThreads, (kTopkRowsBlocks<T, kSteps>))
+    topk_rows_kernel(TopkRowsParams<T, Id> p) {
   using Key = row_key_t<acc_t<T>>;
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
   const int64_t row = static_cast<int64_t>(blockIdx.x) * kTopkRowsWarps + warp;

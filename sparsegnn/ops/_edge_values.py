@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.mask import Mask
+from sparsegnn.ops._vmap import is_batched
 
 EdgeMask = Tensor | Mask | None
 
@@ -15,6 +16,11 @@ def split_mask(edge_mask: EdgeMask, num_edges: int) -> tuple[Tensor | None, Tens
     if edge_mask is None:
         return None, None
     if isinstance(edge_mask, Tensor) and edge_mask.dtype == torch.bool:
+        if is_batched(edge_mask):
+            raise ValueError(
+                "edge_mask must be one mask for a batch of torch.vmap unless it is floating point, "
+                "got a batch of bool masks."
+            )
         edge_mask = Mask.from_bool(edge_mask)
     if isinstance(edge_mask, Mask):
         if edge_mask.shape != (num_edges,):

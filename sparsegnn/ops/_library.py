@@ -10,6 +10,8 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 
+from sparsegnn.ops import _vmap
+
 LIBRARY = Path(__file__).resolve().parent.parent / "_C.so"
 
 if not LIBRARY.exists():
@@ -18,10 +20,16 @@ if not LIBRARY.exists():
         "`pip install --no-build-isolation .`"
     )
 torch.ops.load_library(LIBRARY)
+_vmap.register()
 
 
 # How the bindings word a bad argument.
 _BAD_ARGUMENT = re.compile(r"\w+ must [^\n]* got [^\n]*\.")
+# torch's derivatives of operators that Python did not define know autograd, not its transforms.
+_NO_TRANSFORM = (
+    "the operators of sparsegnn have no torch.func.grad, vjp or jacrev: use torch.autograd.grad, "
+    "which differentiates through torch.vmap and takes is_grads_batched."
+)
 
 
 def call(operator: Any, *arguments: Any) -> Any:
@@ -37,6 +45,8 @@ def call(operator: Any, *arguments: Any) -> Any:
     except RuntimeError as error:
         if _BAD_ARGUMENT.fullmatch(str(error)):
             raise ValueError(str(error)) from None
+        if "must override the setup_context staticmethod" in str(error):
+            raise RuntimeError(_NO_TRANSFORM) from None
         raise
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_bits
 from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
+from sparsegnn.ops._vmap import needs_grad
 from sparsegnn.ops.dropout import Seed, seed_tensor
 from sparsegnn.ops.gat_composite import gat_composite, gat_grad_composite
 
@@ -66,7 +67,7 @@ def gat(
     """
     x = autocast(x)
     bits = split_bits(edge_mask, g.num_edges)
-    needs_dst = torch.is_grad_enabled() and s_dst.requires_grad
+    needs_dst = needs_grad(s_dst)
     outputs = call(
         torch.ops.sparsegnn.gat.default,
         *g.csr,

@@ -12,6 +12,7 @@ from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import as_acc, call
 from sparsegnn.ops._typed import typed
+from sparsegnn.ops._vmap import needs_grad
 from sparsegnn.ops.dropout import Seed, seed_tensor
 from sparsegnn.ops.dropout import dropout as apply_dropout
 from sparsegnn.ops.spmm_rows import spmm_rows
@@ -97,9 +98,9 @@ def spmm(
     soft, bits = split_mask(edge_mask, g.num_edges)
     weight = as_acc(edge_weight, x.dtype)
     rows, cols = as_acc(row_scale, x.dtype), as_acc(col_scale, x.dtype)
-    if _requires_grad(rows, cols):
+    if needs_grad(rows, cols):
         weight, rows, cols = _fold_scales(csr, weight, rows, cols)
-    fused = None if relu and _requires_grad(x, weight, soft, bias, residual) else residual
+    fused = None if relu and needs_grad(x, weight, soft, bias, residual) else residual
     y: Tensor = call(
         torch.ops.sparsegnn.spmm.default,
         *csr,
@@ -139,10 +140,6 @@ def _epilogue(
     y = y.relu() if relu else y
     y = y if dropout == 0 else apply_dropout(y, dropout, seed)
     return y if residual is None else _add_residual(y, residual)
-
-
-def _requires_grad(*tensors: Tensor | None) -> bool:
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
 def _add_residual(y: Tensor, residual: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from sparsegnn.ops import spmm_rows_derivative as spmm_rows_derivative  # regist
 from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import acc_dtype, as_acc, call
+from sparsegnn.ops._vmap import needs_grad
 
 if TYPE_CHECKING:
     from sparsegnn.graph import CsrTensors, Graph
@@ -77,17 +78,9 @@ def _fold_scales(
     csr: CsrTensors, weight: Tensor | None, rows: Tensor | None, cols: Tensor | None
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Moves scales that need a gradient into the edge weights, where they get one."""
-    from sparsegnn.ops.spmm import _fold_scales, _requires_grad
+    from sparsegnn.ops.spmm import _fold_scales
 
-    return (
-        _fold_scales(csr, weight, rows, cols)
-        if _requires_grad(rows, cols)
-        else (
-            weight,
-            rows,
-            cols,
-        )
-    )
+    return _fold_scales(csr, weight, rows, cols) if needs_grad(rows, cols) else (weight, rows, cols)
 
 
 def _inverse_degree(csr: CsrTensors, bits: Tensor | None, dtype: torch.dtype) -> Tensor:
