@@ -31,14 +31,33 @@ class SparseMatrix:
     """A CSR matrix `[N, K]`: a pattern and one value per stored entry, in the pattern's edge order.
 
     Attributes:
-        pattern: Graph with N targets and K sources; entry (i, k) is the edge k -> i.
         values: Floating `[nnz]`.
     """
 
+    _stored: tuple[Tensor, Tensor, int]  # row pointer, columns, K: what stands for the pattern
+
     def __init__(self, pattern: Graph, values: Tensor) -> None:
         check_entries(pattern, values)
-        self.pattern = pattern
+        self._pattern: Graph | None = pattern
         self.values = values
+
+    @classmethod
+    def _from_stored(
+        cls, rowptr: Tensor, col: Tensor, values: Tensor, num_cols: int
+    ) -> SparseMatrix:
+        """A matrix of valid CSR arrays; its pattern, with a transpose, is made when asked for."""
+        matrix = cls.__new__(cls)
+        matrix._pattern = None
+        matrix._stored = (rowptr, col, num_cols)
+        matrix.values = values
+        return matrix
+
+    @property
+    def pattern(self) -> Graph:
+        """Graph with N targets and K sources; entry (i, k) is the edge k -> i."""
+        if self._pattern is None:
+            self._pattern = Graph.from_csr(*self._stored)
+        return self._pattern
 
     @staticmethod
     def from_dense(matrix: Tensor) -> SparseMatrix:
@@ -75,12 +94,14 @@ class SparseMatrix:
     @property
     def shape(self) -> tuple[int, int]:
         """(N, K)."""
-        return self.pattern.num_dst, self.pattern.num_src
+        if self._pattern is None:
+            return self._stored[0].shape[0] - 1, self._stored[2]
+        return self._pattern.num_dst, self._pattern.num_src
 
     @property
     def nnz(self) -> int:
         """Number of stored entries."""
-        return self.pattern.num_edges
+        return self.values.shape[0]
 
     @property
     def dtype(self) -> torch.dtype:
@@ -117,13 +138,20 @@ class SparseMatrix:
         dense = torch.zeros(self.shape, dtype=self.dtype, device=self.device)
         return dense.index_put((row, col), self.values, accumulate=True)
 
+    def csr_arrays(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Row pointer `[N + 1]`, columns and values `[nnz]`, sorted by (row, column)."""
+        if self._pattern is None:
+            return *self._stored[:2], self.values
+        stored = self.in_storage_order()
+        return stored.pattern.rowptr, stored.pattern.col, stored.values
+
     def to_torch(self) -> Tensor:
         """`torch.sparse_csr` `[N, K]` with int64 indices."""
-        stored = self.in_storage_order()
+        rowptr, col, values = self.csr_arrays()
         return torch.sparse_csr_tensor(
-            stored.pattern.rowptr.long(),
-            stored.pattern.col.long(),
-            stored.values,
+            rowptr.long(),
+            col.long(),
+            values,
             self.shape,
             check_invariants=False,
         )

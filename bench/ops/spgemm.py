@@ -17,6 +17,7 @@ KEPT = (8, 32)
 ZEROS = (0.90, 0.95)
 OUTPUTS = (64, 256)
 CSR_PEER = "scipy CSR @ CSR (1 thread)"
+CSR_OURS = f"{OURS} into CSR"
 
 
 def cases(quick: bool) -> Builders:
@@ -41,10 +42,13 @@ def case_name(kind: str, rows: int, width: int, k: int, outputs: int, zeros: flo
 
 
 def product(rows: int, width: int, k: int, outputs: int, zeros: float) -> Case:
-    """Product of top-k rows [rows, width] with a sparse weight [width, outputs], dense."""
+    """Product of top-k rows [rows, width] with a sparse weight [width, outputs]."""
     x, weight = _operands(rows, width, outputs, zeros)
     left, right = sg.ops.topk_rows(x, k), sg.SparseMatrix.from_dense(weight)
     csr_csr = sparse_products.scipy_csr_csr(left, weight)
+
+    def csr_ours() -> Outputs:
+        return sg.ops.spgemm(left, right, out="csr").csr_arrays()
 
     def exact() -> Tensor:
         return left.to_dense().double() @ weight.double()
@@ -53,14 +57,19 @@ def product(rows: int, width: int, k: int, outputs: int, zeros: float) -> Case:
         name=case_name("spgemm", rows, width, k, outputs, zeros),
         alternatives={
             OURS: lambda: sg.ops.spgemm(left, right),
+            CSR_OURS: csr_ours,
             CSR_PEER: csr_csr,
             "scipy CSR @ dense (1 thread)": sparse_products.scipy_csr_dense(left, weight),
             "torch dense": lambda: left.to_dense() @ weight,
         },
         params=_params(rows, width, k, outputs, zeros),
         reference=lambda: (exact(),),
-        references={CSR_PEER: lambda: sparse_products.at_places(exact(), csr_csr())},
-        note="CSR @ CSR gives CSR with unsorted columns; all others, ours too, a dense matrix.",
+        references={
+            CSR_PEER: lambda: sparse_products.at_places(exact(), csr_csr()),
+            CSR_OURS: lambda: sparse_products.at_places(exact(), csr_ours()),
+        },
+        note="CSR @ CSR gives CSR with unsorted columns, ours into CSR sorted ones; all others, "
+        "the first of ours too, a dense matrix.",
     )
 
 

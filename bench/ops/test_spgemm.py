@@ -9,6 +9,7 @@ from bench.ops.conftest import Check
 
 NAMES = (
     "sparsegnn",
+    spgemm.CSR_OURS,
     spgemm.CSR_PEER,
     "scipy CSR @ dense (1 thread)",
     "torch dense",

@@ -4,6 +4,7 @@
 
 #include "edge_stage.h"
 #include "panel.h"
+#include "sgnn/dispatch.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -24,7 +25,7 @@ class RowsSpmm {
   void multiply(int64_t begin, int64_t end) {
     EdgeStage<A> stage(args_, true);
     for (int64_t i = begin; i < end; ++i) {
-      clear();
+      clear(i);
       for_each_block(stage, i, [&](int kept) {
         for (int n = 0; n < kept; ++n) add_row(stage.coefficient[n], stage.column[n]);
       });
@@ -74,7 +75,20 @@ class RowsSpmm {
     __builtin_prefetch(x_.ids + row * x_.k, 0, 3);
   }
 
-  SGNN_INLINE void clear() {
+  bool sparse() const { return args_.pattern.rowptr != nullptr; }
+
+  // Calls use(p, column) for the entries p of a row of the pattern.
+  template <typename Use>
+  SGNN_INLINE void for_each_place(int64_t row, const Use& use) const {
+    dispatch_index(args_.pattern.index_type, [&](auto index) {
+      const auto pattern = view_csr<typename decltype(index)::type>(args_.pattern);
+      const int64_t last = pattern.rowptr[row + 1];
+      for (int64_t p = pattern.rowptr[row]; p < last; ++p) use(p, pattern.col[p]);
+    });
+  }
+
+  SGNN_INLINE void clear(int64_t row) {
+    if (sparse()) return for_each_place(row, [&](int64_t, int64_t f) { row_[f] = A(0); });
     for (int64_t f = 0; f < width_; ++f) row_[f] = A(0);
   }
 
@@ -88,6 +102,11 @@ class RowsSpmm {
   }
 
   SGNN_INLINE void write(A scale, int64_t row) {
+    if (sparse()) {
+      T* y = static_cast<T*>(args_.y);
+      return for_each_place(row,
+                            [&](int64_t p, int64_t f) { y[p] = from_acc<T>(row_[f] * scale); });
+    }
     T* y = static_cast<T*>(args_.y) + row * width_;
     int64_t f = 0;
     for (; f + kLanes<A> <= width_; f += kLanes<A>) {
@@ -97,6 +116,10 @@ class RowsSpmm {
   }
 
   SGNN_INLINE void read(int64_t row) {
+    if (sparse()) {
+      const T* g = static_cast<const T*>(args_.g);
+      return for_each_place(row, [&](int64_t p, int64_t f) { row_[f] = to_acc(g[p]); });
+    }
     const T* g = static_cast<const T*>(args_.g) + row * args_.g_stride;
     int64_t f = 0;
     for (; f + kLanes<A> <= width_; f += kLanes<A>) store(row_.get() + f, load(g + f));
@@ -123,7 +146,7 @@ class RowsSpmm {
   const T* const values_;
   const A* const row_scale_;
   const int64_t width_;
-  const Buffer<A> row_;  // [F]: sums of y, or a row of g
+  const Buffer<A> row_;  // [F]: sums of y, or a row of g; in use only at the pattern, if any
 };
 
 }  // namespace sgnn::cpu::SGNN_ISA

@@ -9,6 +9,7 @@
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
+#include "sgnn/spgemm.h"
 #include "sgnn/spmm.h"
 #include "sgnn/spmm_grad.h"
 #include "sgnn/status.h"
@@ -57,6 +58,12 @@ Status topk_mask_cuda(const TopkMaskArgs&, void*, Stream) { return kMissing; }
 Status rows_spmm_cuda(const RowsSpmmArgs&, Stream) { return kMissing; }
 Status rows_spmm_edges_cuda(const RowsSpmmArgs&, Stream) { return kMissing; }
 Status rows_spmm_values_cuda(const RowsSpmmArgs&, Stream) { return kMissing; }
+
+Status spgemm_sizes_cuda(const SpgemmArgs&, int64_t*, Stream) { return kMissing; }
+Status spgemm_columns_cuda(const SpgemmArgs&, void*, Stream) { return kMissing; }
+Status spgemm_values_cuda(const SpgemmArgs&, void*, Stream) { return kMissing; }
+Status spgemm_grad_a_cuda(const SpgemmArgs&, void*, Stream) { return kMissing; }
+Status spgemm_grad_b_cuda(const SpgemmArgs&, const CsrArg&, void*, Stream) { return kMissing; }
 
 Status topk_rows_cuda(const TopkRowsArgs&, Stream) { return kMissing; }
 

@@ -57,6 +57,20 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor? t_col, Tensor? t_edge_id, Tensor? x_rowptr, Tensor ids, Tensor values, Tensor g, "
       "Tensor? weight, Tensor? bits, Tensor? row_scale, Tensor? col_scale, bool need_values, "
       "bool need_edges) -> (Tensor, Tensor)");
+  m.def(
+      "spgemm_sizes(Tensor a_rowptr, Tensor a_col, Tensor b_rowptr, Tensor b_col, int num_cols) -> "
+      "Tensor");
+  m.def(
+      "spgemm_columns(Tensor a_rowptr, Tensor a_col, Tensor b_rowptr, Tensor b_col, "
+      "Tensor rowptr, Tensor(a!) col, int num_cols) -> ()");
+  m.def(
+      "spgemm_values(Tensor a_rowptr, Tensor a_col, Tensor a_values, Tensor b_rowptr, "
+      "Tensor b_col, Tensor b_values, Tensor c_rowptr, Tensor c_col, int num_cols) -> Tensor");
+  m.def(
+      "spgemm_grad(Tensor a_rowptr, Tensor a_col, Tensor a_values, Tensor b_rowptr, "
+      "Tensor b_col, Tensor b_values, Tensor c_rowptr, Tensor c_col, Tensor? t_rowptr, "
+      "Tensor? t_col, Tensor? t_edge_id, Tensor g, int num_cols, bool need_a, bool need_b) -> "
+      "(Tensor, Tensor)");
   m.def("topk_rows(Tensor x, int k, bool magnitude) -> (Tensor, Tensor)");
 
   // Linear layers

@@ -18,7 +18,7 @@ from sparsegnn.testing.reference_selection import (
     reference_drop_and_grow,
     reference_grow_positions,
 )
-from sparsegnn.testing.reference_sparse import reference_topk_rows
+from sparsegnn.testing.reference_sparse import reference_spgemm, reference_topk_rows
 from sparsegnn.testing.reference_spmm_grad import reference_spmm_grad
 from sparsegnn.testing.reference_walk import allowed_edges, check_walk
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
@@ -41,6 +41,7 @@ __all__ = [
     "reference_nm_mask",
     "reference_sddmm",
     "reference_sparse_linear",
+    "reference_spgemm",
     "reference_spmm",
     "reference_spmm_grad",
     "reference_topk_mask",

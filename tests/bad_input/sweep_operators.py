@@ -313,6 +313,14 @@ OPERATORS = {
         names={"a": ("b",)},
         differentiable=False,
     ),
+    "spgemm into CSR": Operator(
+        lambda a, b: sg.ops.spgemm(a, b, out="csr").to_dense(),
+        _spgemm_arguments,
+        lambda edges, a, b: [a.to_dense().detach().double() @ b.to_dense().double()],
+        kinds={"a": "sparse", "b": "sparse"},
+        names={"a": ("b",)},
+        differentiable=False,
+    ),
     "spmm of sparse rows": Operator(
         sg.ops.spmm,
         _rows_arguments,

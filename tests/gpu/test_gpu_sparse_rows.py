@@ -58,6 +58,10 @@ def test_spgemm(dtype: torch.dtype) -> None:
         b = matrix.values.detach().requires_grad_()
         left = sg.SparseRows(a, rows.ids.to(device), 40)
         y = sg.ops.spgemm(left, sg.SparseMatrix(matrix.pattern, b))
-        results.append([t.detach().cpu() for t in (y, *torch.autograd.grad(y.sum(), (a, b)))])
+        c = sg.ops.spgemm(left, sg.SparseMatrix(matrix.pattern, b), out="csr")
+        assert_close(c.to_dense().detach(), y.detach().double(), dtype)
+        sparse = torch.autograd.grad(c.values.sum(), (a, b))
+        dense = torch.autograd.grad(y.sum(), (a, b))
+        results.append([t.detach().cpu() for t in (y, *dense, c.values, *sparse)])
     for expected, actual in zip(*results, strict=True):
         assert_close(actual, expected, dtype)

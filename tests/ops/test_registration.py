@@ -32,6 +32,10 @@ NAMES = [
     "topk_mask",
     "spmm_rows",
     "spmm_rows_grad",
+    "spgemm_sizes",
+    "spgemm_columns",
+    "spgemm_values",
+    "spgemm_grad",
     "topk_rows",
     "gcn_hidden",
 ]

@@ -6,6 +6,7 @@
 //                      for every stored entry p = (j, c) of X, and nothing elsewhere
 //
 // Every factor is optional; an edge whose bit is clear is skipped, its entry of `edges` is zero.
+// With a pattern, y and g are sparse: one value per stored entry of it.
 // Accumulates in acc_t<T> in stored edge order: the result does not depend on the thread count.
 #pragma once
 
@@ -29,6 +30,7 @@ struct RowsSpmmArgs {
   void* y = nullptr;                // T [M, F], contiguous, every element is written
   const void* g = nullptr;          // T [M, F], rows `g_stride` elements apart
   int64_t g_stride = 0;
+  CsrArg pattern;          // CPU only: [M, F] of y and g, T [nnz] each; without columns: dense
   void* edges = nullptr;   // acc_t<T> [nnz] by edge id, or null
   void* values = nullptr;  // see below, or null
 };

@@ -156,6 +156,12 @@ T __ldg(const T* address) {
   return *address;
 }
 
+inline unsigned atomicOr(unsigned* address, unsigned value) {
+  const unsigned before = *address;
+  *address = before | value;
+  return before;
+}
+
 template <typename T>
 T atomicAdd(T* address, T value) {
   const T old = *address;
