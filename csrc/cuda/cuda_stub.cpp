@@ -31,7 +31,8 @@ Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
 
 int64_t spmm_workspace(const SpmmArgs&) { return 0; }
 Status spmm_cuda(const SpmmArgs&, void*, Stream) { return kMissing; }
-Status spmm_grad_cuda(const SpmmGradArgs&, Stream) { return kMissing; }
+int64_t spmm_grad_workspace(const SpmmGradArgs&) { return 0; }
+Status spmm_grad_cuda(const SpmmGradArgs&, void*, Stream) { return kMissing; }
 Status random_walk_cuda(const RandomWalkArgs&, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
 

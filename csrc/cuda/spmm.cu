@@ -6,20 +6,6 @@
 namespace sgnn {
 namespace {
 
-// Bytes of the partial sums of all chunks; the counts of kept edges follow them.
-template <typename T>
-int64_t partial_bytes(const TileShape& shape, int64_t chunks) {
-  return chunks * shape.tiles * shape.lanes * kItems<T> * static_cast<int64_t>(sizeof(acc_t<T>));
-}
-
-template <typename T>
-HubSplit<acc_t<T>> hub_split(const SpmmArgs& args, const TileShape& shape, void* workspace) {
-  const int64_t chunks = workspace == nullptr ? 0 : chunk_count(args.csr.nnz);
-  void* kept = static_cast<char*>(workspace) + partial_bytes<T>(shape, chunks);
-  return {chunk_edges(args.csr.nnz), chunks, ceil_div(chunks, kSpmmWarps),
-          static_cast<acc_t<T>*>(workspace), static_cast<int64_t*>(kept)};
-}
-
 template <typename T, typename Index>
 SpmmParams<T, Index> make_params(const SpmmArgs& args, const void* row_bias, void* workspace) {
   using Acc = acc_t<T>;
@@ -28,7 +14,7 @@ SpmmParams<T, Index> make_params(const SpmmArgs& args, const void* row_bias, voi
   params.factors = {static_cast<const Acc*>(args.weight), static_cast<const Acc*>(args.mask),
                     static_cast<const Acc*>(args.col_scale), args.bits};
   params.shape = tile_shape<T>(args.width);
-  params.split = hub_split<T>(args, params.shape, workspace);
+  params.split = make_split<T>(params.shape, args.csr.nnz, kSpmmWarps, workspace);
   params.width = args.width;
   params.x = static_cast<const T*>(args.x);
   params.x_stride = args.x_stride;
@@ -87,14 +73,13 @@ Status launch_typed(const SpmmArgs& args, const void* row_bias, void* workspace,
 }  // namespace
 
 int64_t spmm_workspace(const SpmmArgs& args) {
-  const int64_t chunks = chunk_count(args.csr.nnz);
   int64_t bytes = 0;
-  if (args.csr.num_rows == 0 || args.width == 0) return bytes;
+  if (args.csr.num_rows == 0) return bytes;
   dispatch_dtype(args.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    bytes = partial_bytes<T>(tile_shape<T>(args.width), chunks);
+    bytes = split_workspace<T>(tile_shape<T>(args.width), args.csr.nnz);
   });
-  return bytes + chunks * static_cast<int64_t>(sizeof(int64_t));
+  return bytes;
 }
 
 Status launch_spmm(const SpmmArgs& args, const void* row_bias, void* workspace, Stream stream) {

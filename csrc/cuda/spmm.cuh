@@ -30,15 +30,6 @@ __device__ __forceinline__ int64_t spmm_warp(int64_t first_block) {
   return (static_cast<int64_t>(blockIdx.x) - first_block) * kSpmmWarps + threadIdx.x / kWarpSize;
 }
 
-// Where the lane group of this lane keeps its part of a chunk's sums over tile `t`.
-template <typename T, typename Index>
-__device__ __forceinline__ acc_t<T>* partial_sums(const SpmmParams<T, Index>& p, int64_t chunk,
-                                                  int64_t t) {
-  const int64_t lane = threadIdx.x % p.shape.lanes;
-  return p.split.partial +
-         ((chunk * p.shape.tiles + t) * p.shape.lanes + lane) * static_cast<int64_t>(kItems<T>);
-}
-
 template <bool kAligned, typename T, typename Index>
 __device__ __forceinline__ void run_span(const SpmmParams<T, Index>& p, const Span& span,
                                          StagedEdge<Index, acc_t<T>>* staged) {
@@ -52,7 +43,7 @@ __device__ __forceinline__ void run_span(const SpmmParams<T, Index>& p, const Sp
       write_row(p, span.row, kept, tile, sum);
       continue;
     }
-    acc_t<T>* partial = partial_sums(p, span.chunk, t);
+    acc_t<T>* partial = partial_sums<T>(p.split, p.shape, span.chunk, t);
 #pragma unroll
     for (int i = 0; i < kItems<T>; ++i) partial[i] = sum[i];
     if (t == 0 && lane == 0) p.split.kept[span.chunk] = kept;
@@ -99,23 +90,15 @@ template <typename T, typename Index, bool kAligned>
 __global__ void __launch_bounds__(kSpmmThreads, 4) spmm_hub_kernel(SpmmParams<T, Index> p) {
   using Acc = acc_t<T>;
   const int64_t chunk = spmm_warp(0);
-  const Span hub = hub_at(p.csr, p.split, chunk);
-  if (hub.row < 0 || chunk * p.split.chunk - hub.begin >= p.split.chunk) return;
+  const Span hub = hub_from(p.csr, p.split, chunk);
+  if (hub.row < 0) return;
   const int64_t end = ceil_div(hub.end, p.split.chunk);
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
-  int64_t kept = 0;
-  for (int64_t c = chunk + lane; c < end; c += kWarpSize) kept += p.split.kept[c];
-  kept = sum_lanes(kept, 1, kWarpSize);
+  const int64_t kept = kept_in_chunks(p.split, chunk, end);
   const int lanes = p.shape.lanes;
   for (int64_t t = blockIdx.y; t < p.shape.tiles; t += gridDim.y) {
     Acc sum[kItems<T>] = {};
-    for (int64_t c = chunk + lane / lanes; c < end; c += kWarpSize / lanes) {
-      const Acc* partial = partial_sums(p, c, t);
-#pragma unroll
-      for (int i = 0; i < kItems<T>; ++i) sum[i] += partial[i];
-    }
-#pragma unroll
-    for (int i = 0; i < kItems<T>; ++i) sum[i] = sum_lanes(sum[i], lanes, kWarpSize);
+    add_chunks<T>(p.split, p.shape, t, chunk, end, sum);
     const Tile<T, kAligned> tile(t * p.shape.columns, lane % lanes, lanes, p.width);
     if (lane < lanes) write_row(p, hub.row, kept, tile, sum);
   }

@@ -1,14 +1,17 @@
-// Gradients of SpMM over the transpose: one warp per source, which keeps a tile of its features in
-// registers. A row of g is loaded once, for the source's sum and for the edge's dot product.
+// Gradients of SpMM over the transpose: one warp per source, or per chunk of a hub source, which
+// keeps a tile of the source's features in registers. A row of g is loaded once, for the source's
+// sum and for the edge's dot product.
 //
 // The warp is cut into groups of `lanes` lanes; group g takes the kept edges g, g + groups, ... of
-// the source, and the groups are added in a fixed tree: the result never depends on scheduling.
+// the source, and the groups are added in a fixed tree; the sums of a hub's chunks are added in a
+// fixed order: the result never depends on scheduling. An edge's dot product belongs to one warp.
 #pragma once
 
 #include "device/edges.cuh"
 #include "device/tile.cuh"
 #include "sgnn/csr.h"
 #include "sgnn/types.h"
+#include "spmm_split.cuh"
 
 namespace sgnn {
 
@@ -28,6 +31,7 @@ struct SpmmGradParams {
   CsrView<Index> csr;        // [K, M]
   EdgeFactors<Acc> factors;  // of an edge's part in dx
   TileShape shape;           // of a row of g and x
+  HubSplit<Acc> split;       // of the sources
   int64_t width;             // F
   const T* g;                // [M, F]
   int64_t g_stride;
@@ -99,28 +103,27 @@ __device__ __forceinline__ void add_targets(const SpmmGradParams<T, Index>& p,
   }
 }
 
-// Adds the kept edges of source `row` to `sum`, complete in every lane group, and writes their dot
-// products. Returns the number of edges.
+// Adds the kept edges of `span` to `sum`, complete in every lane group, and writes their dot
+// products. Returns zero when there was none.
 template <typename T, typename Index, bool kAligned>
-__device__ __forceinline__ int64_t gather_source(const SpmmGradParams<T, Index>& p, int64_t row,
-                                                 const SpmmGradSource<T, kAligned>& source,
-                                                 SpmmGradEdge<acc_t<T>>* staged, acc_t<T>* sum) {
+__device__ __forceinline__ int gather_source(const SpmmGradParams<T, Index>& p, const Span& span,
+                                             const SpmmGradSource<T, kAligned>& source,
+                                             SpmmGradEdge<acc_t<T>>* staged, acc_t<T>* sum) {
   using Acc = acc_t<T>;
   const int groups = kWarpSize / p.shape.lanes;
   const int group = static_cast<int>(threadIdx.x % kWarpSize) / p.shape.lanes;
-  const int64_t end = p.csr.rowptr[row + 1];
-  const Acc source_scale = p.source_scale == nullptr ? Acc(1) : p.source_scale[row];
-  int64_t kept = 0;
-  for (int64_t first = p.csr.rowptr[row]; first < end; first += kWarpSize) {
+  const Acc source_scale = p.source_scale == nullptr ? Acc(1) : p.source_scale[span.row];
+  int kept = 0;
+  for (int64_t first = span.begin; first < span.end; first += kWarpSize) {
     const int count = stage_edges<Index, Acc>(
-        p.csr, p.factors, first, end,
+        p.csr, p.factors, first, span.end,
         [&](int slot, int64_t position, int64_t id) {
           const int64_t col = p.csr.col[position];
           const Acc scale = p.factors.col_scale == nullptr ? Acc(1) : p.factors.col_scale[col];
           staged[slot] = {col, id, p.factors.coefficient(id, col), source_scale * scale};
         },
         [&](int64_t id) { p.d_edge[id] = Acc(0); });
-    kept += count;
+    kept |= count;
     constexpr int kStep = kSpmmGradSteps<kAligned>;
     for (int base = 0; base < count; base += kStep * groups) {
       add_targets<kStep>(p, source, staged, base + group, groups, count, sum);
@@ -156,6 +159,13 @@ __device__ __forceinline__ void clear_dots(const SpmmGradParams<T, Index>& p, in
   }
 }
 
+// The warp's number among those of blocks [first_block, ...).
+__device__ __forceinline__ int64_t spmm_grad_warp(int64_t first_block) {
+  return (static_cast<int64_t>(blockIdx.x) - first_block) * kSpmmGradWarps +
+         threadIdx.x / kWarpSize;
+}
+
+// A warp per chunk of a hub source, then a warp per other source.
 template <typename T, typename Index, bool kAligned>
 __global__ void __launch_bounds__(kSpmmGradThreads, kSpmmGradBlocks<T>)
     spmm_grad_kernel(SpmmGradParams<T, Index> p) {
@@ -163,17 +173,46 @@ __global__ void __launch_bounds__(kSpmmGradThreads, kSpmmGradBlocks<T>)
   SGNN_SHARED(SpmmGradEdge<Acc>, all_staged, kSpmmGradThreads);
   const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * kSpmmGradWarps + warp;
-  if (row >= p.csr.num_rows) return;
-  if (p.shape.tiles == 0) return clear_dots(p, row);
+  const Span span = static_cast<int64_t>(blockIdx.x) < p.split.blocks
+                        ? chunk_span(p.csr, p.split, spmm_grad_warp(0))
+                        : row_span(p.csr, p.split, spmm_grad_warp(p.split.blocks));
+  if (span.row < 0) return;
+  if (p.shape.tiles == 0) return clear_dots(p, span.row);
   const int lanes = p.shape.lanes;
   for (int64_t t = 0; t < p.shape.tiles; ++t) {
     const Tile<T, kAligned> tile(t * p.shape.columns, lane % lanes, lanes, p.width);
-    const SpmmGradSource<T, kAligned> source = {tile, tile.load(p.x + row * p.x_stride),
+    const SpmmGradSource<T, kAligned> source = {tile, tile.load(p.x + span.row * p.x_stride),
                                                 lane % lanes, t == 0, t + 1 == p.shape.tiles};
     Acc sum[kItems<T>] = {};
-    const int64_t kept = gather_source(p, row, source, all_staged + warp * kWarpSize, sum);
-    if (lane < lanes) write_source(p, row, kept, tile, sum);
+    const int kept = gather_source(p, span, source, all_staged + warp * kWarpSize, sum);
+    if (lane >= lanes) continue;
+    if (span.chunk < 0) {
+      write_source(p, span.row, kept, tile, sum);
+      continue;
+    }
+    Acc* partial = partial_sums<T>(p.split, p.shape, span.chunk, t);
+#pragma unroll
+    for (int i = 0; i < kItems<T>; ++i) partial[i] = sum[i];
+    if (t == 0 && lane == 0) p.split.kept[span.chunk] = kept;
+  }
+}
+
+// A warp per hub source and tile: adds the partial sums of its chunks, in order.
+template <typename T, typename Index, bool kAligned>
+__global__ void __launch_bounds__(kSpmmGradThreads, 4)
+    spmm_grad_hub_kernel(SpmmGradParams<T, Index> p) {
+  const int64_t chunk = spmm_grad_warp(0);
+  const Span hub = hub_from(p.csr, p.split, chunk);
+  if (hub.row < 0) return;
+  const int64_t end = ceil_div(hub.end, p.split.chunk);
+  const int64_t kept = kept_in_chunks(p.split, chunk, end);
+  const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
+  const int lanes = p.shape.lanes;
+  for (int64_t t = blockIdx.y; t < p.shape.tiles; t += gridDim.y) {
+    acc_t<T> sum[kItems<T>] = {};
+    add_chunks<T>(p.split, p.shape, t, chunk, end, sum);
+    const Tile<T, kAligned> tile(t * p.shape.columns, lane % lanes, lanes, p.width);
+    if (lane < lanes) write_source(p, hub.row, kept, tile, sum);
   }
 }
 

@@ -1,4 +1,4 @@
-// Hub rows of SpMM, cut into chunks that warps sum side by side.
+// Hub rows of SpMM and of its gradients, cut into chunks that warps sum side by side.
 //
 // Chunk boundaries are the multiples of `chunk` among all stored positions, so a chunk finds its
 // row by a search and no list of hubs is needed. A row is a hub when it has more than 2 * chunk
@@ -6,6 +6,7 @@
 // between 1 and 2 * chunk - 1 edges of one row and a place of its own for the partial sum.
 #pragma once
 
+#include "device/edges.cuh"
 #include "device/tile.cuh"
 #include "device/warp_search.cuh"
 
@@ -39,6 +40,27 @@ struct HubSplit {
     return chunks > 0 && degree > 2 * chunk;
   }
 };
+
+// Bytes of the partial sums of all chunks; the counts of kept edges follow them.
+template <typename T>
+int64_t partial_bytes(const TileShape& shape, int64_t chunks) {
+  return chunks * shape.tiles * shape.lanes * kItems<T> * static_cast<int64_t>(sizeof(acc_t<T>));
+}
+
+template <typename T>
+int64_t split_workspace(const TileShape& shape, int64_t nnz) {
+  const int64_t chunks = shape.tiles == 0 ? 0 : chunk_count(nnz);
+  return partial_bytes<T>(shape, chunks) + chunks * static_cast<int64_t>(sizeof(int64_t));
+}
+
+// The split of a launch with `warps` warps a block; without a workspace no row is split.
+template <typename T>
+HubSplit<acc_t<T>> make_split(const TileShape& shape, int64_t nnz, int64_t warps, void* workspace) {
+  const int64_t chunks = workspace == nullptr || shape.tiles == 0 ? 0 : chunk_count(nnz);
+  void* kept = static_cast<char*>(workspace) + partial_bytes<T>(shape, chunks);
+  return {chunk_edges(nnz), chunks, ceil_div(chunks, warps), static_cast<acc_t<T>*>(workspace),
+          static_cast<int64_t*>(kept)};
+}
 
 // Edges [begin, end) of `row`: all of them, or those of chunk `chunk` of a hub. Row -1: nothing.
 struct Span {
@@ -79,6 +101,50 @@ __device__ __forceinline__ Span row_span(const CsrView<Index>& csr, const HubSpl
   const int64_t begin = csr.rowptr[row];
   const int64_t end = csr.rowptr[row + 1];
   return {split.is_hub(end - begin) ? -1 : row, begin, end, -1};
+}
+
+// The whole of the hub whose first chunk is `chunk`; row -1 when there is none.
+template <typename Index, typename Acc>
+__device__ __forceinline__ Span hub_from(const CsrView<Index>& csr, const HubSplit<Acc>& split,
+                                         int64_t chunk) {
+  Span hub = hub_at(csr, split, chunk);
+  if (hub.row >= 0 && chunk * split.chunk - hub.begin >= split.chunk) hub.row = -1;
+  return hub;
+}
+
+// Where the lane group of this lane keeps its part of a chunk's sums over tile `t`.
+template <typename T>
+__device__ __forceinline__ acc_t<T>* partial_sums(const HubSplit<acc_t<T>>& split,
+                                                  const TileShape& shape, int64_t chunk,
+                                                  int64_t t) {
+  const int64_t lane = threadIdx.x % shape.lanes;
+  return split.partial +
+         ((chunk * shape.tiles + t) * shape.lanes + lane) * static_cast<int64_t>(kItems<T>);
+}
+
+// Kept edges of chunks [chunk, end).
+template <typename Acc>
+__device__ __forceinline__ int64_t kept_in_chunks(const HubSplit<Acc>& split, int64_t chunk,
+                                                  int64_t end) {
+  int64_t kept = 0;
+  const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
+  for (int64_t c = chunk + lane; c < end; c += kWarpSize) kept += split.kept[c];
+  return sum_lanes(kept, 1, kWarpSize);
+}
+
+// Adds tile `t` of chunks [chunk, end) in an order that their number alone decides; complete in
+// every lane group.
+template <typename T>
+__device__ __forceinline__ void add_chunks(const HubSplit<acc_t<T>>& split, const TileShape& shape,
+                                           int64_t t, int64_t chunk, int64_t end, acc_t<T>* sum) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
+  for (int64_t c = chunk + lane / shape.lanes; c < end; c += kWarpSize / shape.lanes) {
+    const acc_t<T>* partial = partial_sums<T>(split, shape, c, t);
+#pragma unroll
+    for (int i = 0; i < kItems<T>; ++i) sum[i] += partial[i];
+  }
+#pragma unroll
+  for (int i = 0; i < kItems<T>; ++i) sum[i] = sum_lanes(sum[i], shape.lanes, kWarpSize);
 }
 
 }  // namespace sgnn

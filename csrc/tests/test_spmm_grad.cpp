@@ -5,6 +5,7 @@
 #include "emu/block.h"
 #include "graphs.h"
 #include "sgnn/spmm_grad.h"
+#include "spmm_split.cuh"
 #include "values.h"
 
 namespace test {
@@ -82,9 +83,12 @@ class GradCase {
     define(graph);
   }
 
-  Result<T> cuda() {
+  Result<T> cuda(bool with_workspace = true) {
     Result<T> out{Buffer<T>(dx.size()), Buffer<Acc>(d_edge.size())};
-    CHECK(sgnn::spmm_grad_cuda(arguments(out), nullptr) == nullptr);
+    const sgnn::SpmmGradArgs args = arguments(out);
+    Buffer<char> workspace(sgnn::spmm_grad_workspace(args));
+    void* place = with_workspace ? workspace.data() : nullptr;
+    CHECK(sgnn::spmm_grad_cuda(args, place, nullptr) == nullptr);
     return out;
   }
 
@@ -221,6 +225,33 @@ SGNN_TEST(spmm_grad_widths) {
 SGNN_TEST(spmm_grad_hub_row) {
   compare<float, int32_t>(hub(), 16, kModes[6]);
   compare<BFloat16, int64_t>(hub(), 7, kModes[1]);
+  compare<double, int32_t>(hub(), 300, kModes[6]);
+  compare<float, int64_t>(hub(), 0, kModes[2]);
+}
+
+// Hubs that begin and end on, before and behind chunk boundaries, two of them in one chunk.
+SGNN_TEST(spmm_grad_hubs_at_chunk_boundaries) {
+  constexpr int64_t kChunk = sgnn::kMinChunk;
+  constexpr int64_t kHub = 2 * kChunk + 1;
+  const Graph graphs[] = {draw("aligned", 50, {2 * kChunk, 3 * kChunk, kChunk, kHub}, 1),
+                          draw("behind", 50, {1, kHub, kHub, 0, 0, kHub + kChunk - 4, 2}, 2),
+                          draw("first and last", 50, {kHub, 3, kHub}, 4),
+                          draw("one row", 50, {7 * kChunk + 3}, 5)};
+  for (const Graph& graph : graphs) {
+    compare<float, int32_t>(graph, 5, kModes[6]);
+    compare<float, int64_t>(graph, 300, kModes[6]);
+    compare<BFloat16, int32_t>(graph, 16, kModes[3]);
+    compare<Half, int32_t>(graph, 40, kModes[1]);
+  }
+}
+
+// A launch that must do without the split.
+SGNN_TEST(spmm_grad_of_a_hub_without_a_workspace) {
+  GradCase<float, int32_t> problem(hub(), 4, kModes[6]);
+  const Result<float> result = problem.cuda(false);
+  const std::string wrong =
+      difference(result.dx, problem.dx, problem.dx_magnitude, Type<float>::tolerance);
+  CHECK_TEXT(wrong.empty(), wrong);
 }
 
 }  // namespace

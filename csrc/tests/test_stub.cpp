@@ -21,7 +21,7 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(!sgnn::cuda_compiled());
   CHECK(explains(sgnn::dropout_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_cuda({}, nullptr, nullptr)));
-  CHECK(explains(sgnn::spmm_grad_cuda({}, nullptr)));
+  CHECK(explains(sgnn::spmm_grad_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::sddmm_cuda({}, nullptr)));
   CHECK(explains(sgnn::sparse_linear_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::sparse_linear_grad_cuda({}, nullptr, nullptr)));

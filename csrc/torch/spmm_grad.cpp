@@ -8,6 +8,7 @@
 #include "graph_args.h"
 #include "huge_pages.h"
 #include "parallel.h"
+#include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
@@ -83,7 +84,8 @@ std::tuple<Tensor, Tensor> spmm_grad_on_cuda(Tensor rowptr, Tensor, OptionalTens
   const torch::stable::accelerator::DeviceGuard guard(rowptr.get_device_index());
   const SpmmGradCall call = prepare(t_rowptr, t_col, t_edge_id, rowptr, grad, x, weight, mask, bits,
                                     row_scale, col_scale);
-  check_launch(spmm_grad_cuda(call.args, current_stream(rowptr)));
+  const Tensor workspace = workspace_like(x, spmm_grad_workspace(call.args));
+  check_launch(spmm_grad_cuda(call.args, workspace.mutable_data_ptr(), current_stream(rowptr)));
   return {call.dx, call.d_edge};
 }
 

@@ -304,6 +304,24 @@ def test_a_hub_of_70000_edges() -> None:
     compare_spmm(graph, torch.randn(5000, 33), reduce="mean")
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_gradients_of_a_source_of_70000_edges(dtype: torch.dtype) -> None:
+    edges = torch.stack([torch.full((70_000,), 3), torch.randint(0, 5000, (70_000,))])
+    graph = sg.Graph.from_edge_index(edges, 5000)
+    weight = torch.rand(70_000, dtype=acc(dtype))
+    bits = sg.Mask.from_bool(torch.rand(70_000) < 0.6).packed
+    for width in (5, 64, 300):
+        grad, x = torch.randn(2, 5000, width).to(dtype)
+        arguments = (grad, x, weight, None, bits, None, None)
+        expected = torch.ops.sparsegnn.spmm_grad(*graph.csr, *arguments)
+        moved = [on_gpu(value) for value in arguments]
+        actual = torch.ops.sparsegnn.spmm_grad(*graph.to("cuda").csr, *moved)
+        again = torch.ops.sparsegnn.spmm_grad(*graph.to("cuda").csr, *moved)
+        for left, second, right in zip(actual, again, expected, strict=True):
+            assert torch.equal(left, second)
+            assert_close(left.cpu() / 100, right / 100)  # sums of 70000 terms
+
+
 def test_offsets_past_31_bits() -> None:
     rows, width = 4_200_000, 512  # 2.15e9 elements
     free, _ = torch.cuda.mem_get_info()

@@ -37,8 +37,11 @@ struct SpmmGradArgs {
 // Computes rows [row_begin, row_end) of dx and their edges on the calling thread.
 void spmm_grad_cpu(const SpmmGradArgs& args, int64_t row_begin, int64_t row_end);
 
-// Enqueues everything on `stream`; pointers are device pointers. Neither allocates nor
-// synchronises.
-Status spmm_grad_cuda(const SpmmGradArgs& args, Stream stream);
+// Bytes of device memory that spmm_grad_cuda needs beside its arguments; zero for small graphs.
+int64_t spmm_grad_workspace(const SpmmGradArgs& args);
+
+// Enqueues everything on `stream`; pointers are device pointers, `workspace` is 16-byte aligned and
+// may be null when its size is zero. Neither allocates nor synchronises.
+Status spmm_grad_cuda(const SpmmGradArgs& args, void* workspace, Stream stream);
 
 }  // namespace sgnn
