@@ -22,6 +22,7 @@ def families(full: bool) -> dict[str, Build]:
     return {
         "spmm": spmm.forward,
         "spmm-bf16": spmm.half_width,
+        "spmm-max": spmm.largest,
         "spmm-train": partial(_training, full),
         "sddmm": sddmm.dots,
     }

@@ -19,6 +19,7 @@ PYG = "PyG gather/scatter"
 # PyG's training step holds several tensors of one row per arc: 1.6 GB each at this many numbers.
 PYG_TRAINING_LIMIT = 400_000_000
 _PART = 1 << 13  # arcs whose float64 rows fit the last-level cache
+_COLUMNS = 8  # of all messages in float64 at a time
 NOTE = (
     "Arcs sorted by target, int32 or int64 CSR made beforehand for every alternative; the variant "
     "'any arc order' takes edge weights in the order of a shuffled edge index."
@@ -66,6 +67,23 @@ def half_width(edges: EdgeList, width: int) -> Case:
         tolerances={OURS: 1e-2},
         traffic=Traffic.of_spmm(edges, width, feature_bytes=2),
         note="Ours sums in float32 and is off by the rounding of the stored features and results.",
+    )
+
+
+def largest(edges: EdgeList, width: int) -> Case:
+    """The largest weighted message of every target, column by column, without gradients."""
+    x = _features(edges, width)
+    graph = graph_of(edges)
+    return Case(
+        name=f"spmm-max/{edges.name}/width={width}",
+        alternatives={
+            OURS: lambda: sg.ops.spmm(graph, x, edge_weight=edges.weight, reduce="max"),
+            "torch.sparse.mm amax int32": aggregate.torch_csr_largest(edges, x, torch.int32),
+            "torch.sparse.mm amax int64": aggregate.torch_csr_largest(edges, x, torch.int64),
+        },
+        params=_params(edges, width),
+        reference=lambda: (_exact_largest(edges, x),),
+        traffic=Traffic.of_spmm(edges, width),
     )
 
 
@@ -120,6 +138,18 @@ def _params(edges: EdgeList, width: int) -> dict[str, str | int | float | bool]:
 
 def _exact(edges: EdgeList, x: Tensor) -> Tensor:
     return torch.from_numpy(edges.scipy(np.float64) @ x.numpy().astype(np.float64))
+
+
+def _exact_largest(edges: EdgeList, x: Tensor) -> Tensor:
+    """A few columns at a time: the messages of all would not fit the memory."""
+    source, target = edges.edge_index
+    parts = []
+    for columns in x.double().split(_COLUMNS, dim=1):
+        messages = edges.weight.double().unsqueeze(1) * columns[source]
+        index = target.unsqueeze(1).expand_as(messages)
+        zeros = torch.zeros(x.shape[0], columns.shape[1], dtype=torch.float64)
+        parts.append(zeros.scatter_reduce(0, index, messages, "amax", include_self=False))
+    return torch.cat(parts, dim=1)
 
 
 def _exact_gradients(edges: EdgeList, x: Tensor, upstream: Tensor) -> Outputs:

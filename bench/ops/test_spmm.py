@@ -22,6 +22,7 @@ HALF_WIDTH = (
     "torch.sparse CSR fp32, int32",
     "torch.sparse CSR fp32, int64",
 )
+LARGEST = ("sparsegnn", "torch.sparse.mm amax int32", "torch.sparse.mm amax int64")
 TRAINING = ("sparsegnn", "torch.sparse composite", "PyG gather/scatter")
 
 
@@ -37,6 +38,13 @@ def test_forward(run_alternative: Check, edges: EdgeList, width: int, name: str)
 def test_half_width(run_alternative: Check, edges: EdgeList, width: int, name: str) -> None:
     """One forward sum of bfloat16 features."""
     run_alternative(spmm.half_width(edges, width), name)
+
+
+@pytest.mark.parametrize("name", LARGEST)
+@pytest.mark.parametrize("width", spmm.WIDTHS)
+def test_largest(run_alternative: Check, edges: EdgeList, width: int, name: str) -> None:
+    """The largest message."""
+    run_alternative(spmm.largest(edges, width), name)
 
 
 @pytest.mark.parametrize("name", TRAINING)

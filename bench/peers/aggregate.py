@@ -31,6 +31,12 @@ def torch_csr(edges: EdgeList, x: Tensor, index: torch.dtype) -> Callable[[], Te
     return lambda: matrix @ x
 
 
+def torch_csr_largest(edges: EdgeList, x: Tensor, index: torch.dtype) -> Callable[[], Tensor]:
+    """The largest weighted message, `torch.sparse.mm(..., reduce="amax")`."""
+    matrix = to_torch_csr(edges.scipy(), index)
+    return lambda: torch.sparse.mm(matrix, x, reduce="amax")
+
+
 def scipy_csr(edges: EdgeList, x: Tensor) -> Callable[[], Tensor]:
     """CSR times dense in scipy: one thread, whatever the setting."""
     matrix, dense = edges.scipy(), x.numpy()

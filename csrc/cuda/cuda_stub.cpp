@@ -11,6 +11,7 @@
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spgemm.h"
 #include "sgnn/spmm.h"
+#include "sgnn/spmm_extreme.h"
 #include "sgnn/spmm_grad.h"
 #include "sgnn/status.h"
 #include "sgnn/topk_mask.h"
@@ -31,6 +32,8 @@ Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
 
 int64_t spmm_workspace(const SpmmArgs&) { return 0; }
 Status spmm_cuda(const SpmmArgs&, void*, Stream) { return kMissing; }
+Status spmm_extreme_cuda(const SpmmExtremeArgs&, Stream) { return kMissing; }
+Status spmm_extreme_grad_cuda(const SpmmExtremeGradArgs&, Stream) { return kMissing; }
 int64_t spmm_grad_workspace(const SpmmGradArgs&) { return 0; }
 Status spmm_grad_cuda(const SpmmGradArgs&, void*, Stream) { return kMissing; }
 Status random_walk_cuda(const RandomWalkArgs&, Stream) { return kMissing; }

@@ -7,6 +7,7 @@
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spmm.h"
+#include "sgnn/spmm_extreme.h"
 #include "sgnn/spmm_grad.h"
 #include "sgnn/topk_mask.h"
 #include "sgnn/topk_rows.h"
@@ -21,6 +22,8 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(!sgnn::cuda_compiled());
   CHECK(explains(sgnn::dropout_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::spmm_extreme_cuda({}, nullptr)));
+  CHECK(explains(sgnn::spmm_extreme_grad_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_grad_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::sddmm_cuda({}, nullptr)));
   CHECK(explains(sgnn::sparse_linear_cuda({}, nullptr, nullptr)));

@@ -21,6 +21,15 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "spmm_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor grad, Tensor x, Tensor? weight, Tensor? mask, Tensor? bits, "
       "Tensor? row_scale, Tensor? col_scale) -> (Tensor, Tensor)");
+  m.def(
+      "spmm_extreme(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor x, Tensor? weight, Tensor? mask, Tensor? bits, bool smallest, "
+      "bool with_arg) -> (Tensor, Tensor)");
+  m.def(
+      "spmm_extreme_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor "
+      "t_col, "
+      "Tensor? t_edge_id, Tensor grad, Tensor arg, Tensor x, Tensor? weight, Tensor? mask) -> "
+      "(Tensor, Tensor)");
 
   // Attention
   m.def(

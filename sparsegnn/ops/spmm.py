@@ -15,6 +15,7 @@ from sparsegnn.ops._typed import typed
 from sparsegnn.ops._vmap import needs_grad
 from sparsegnn.ops.dropout import Seed, seed_tensor
 from sparsegnn.ops.dropout import dropout as apply_dropout
+from sparsegnn.ops.spmm_extreme import spmm_extreme
 from sparsegnn.ops.spmm_rows import spmm_rows
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def spmm(
     edge_weight: Tensor | None = None,
     edge_mask: EdgeMask = None,
     *,
-    reduce: Literal["sum", "mean"] = "sum",
+    reduce: Literal["sum", "mean", "max", "min"] = "sum",
     row_scale: Tensor | None = None,
     col_scale: Tensor | None = None,
     bias: Tensor | None = None,
@@ -47,13 +48,20 @@ def spmm(
     e = (j -> i). A dropped edge is absent: NaN behind it does not reach y. Sums and
     the epilogue are taken in float32 (float64 for float64).
 
+    With `reduce="max"` or "min", s[i] is the largest or smallest of the messages
+    `edge_weight[e] * edge_mask[e] * x[j]`, column by column, and the gradient flows along the edge
+    that gave it: among equals the first that the graph stores; NaN beats every number, as in
+    `torch.amax`. The epilogue is then computed from rounded values by operators of its own, and
+    the scales are refused. Without gradients the winning edges are not even recorded.
+
     Args:
         g: Graph with M targets, K sources and E edges.
         x: `[K, F]`, float32, float64, float16 or bfloat16; or `SparseRows` of that shape, of which
             only the stored entries are gathered (the epilogue is then computed from rounded sums).
         edge_weight: `[E]` in the edges' own order.
         edge_mask: `[E]`: bool or `Mask` drops edges, floating point scales them.
-        reduce: "sum", or "mean" over the kept edges; a target without any gets zero.
+        reduce: "sum", or "mean", "max" or "min" over the kept edges; a target without any gets
+            zero.
         row_scale: `[M]`.
         col_scale: `[K]`.
         bias: `[F]`.
@@ -70,15 +78,18 @@ def spmm(
         `[M, F]` of `out_dtype`.
 
     Raises:
-        ValueError: A shape, dtype or device does not fit; the message names the argument.
+        ValueError: A shape, dtype or device does not fit, or max and min are asked for with scales
+            or of sparse rows; the message names the argument.
 
     Deterministic, whatever the number of threads. Differentiable, any number of times, in x,
     edge_weight, a floating edge_mask, the scales, bias and residual; the derivative draws the
     dropped elements again instead of storing them. Under `torch.autocast` x and residual are cast
     to its dtype (float64 is left alone); edge values, scales and bias stay as they are.
     """
-    if reduce not in ("sum", "mean"):
-        raise ValueError(f"reduce must be 'sum' or 'mean', got {reduce!r}.")
+    if reduce not in ("sum", "mean", "max", "min"):
+        raise ValueError(f"reduce must be 'sum', 'mean', 'max' or 'min', got {reduce!r}.")
+    if reduce in ("max", "min"):
+        _check_extreme(reduce, x, row_scale, col_scale)
     if not isinstance(x, Tensor):
         sums = spmm_rows(
             g,
@@ -97,6 +108,10 @@ def spmm(
     csr = g.csr.transposed() if transpose else g.csr
     soft, bits = split_mask(edge_mask, g.num_edges)
     weight = as_acc(edge_weight, x.dtype)
+    if reduce in ("max", "min"):
+        values = (weight, as_acc(soft, x.dtype), bits)
+        best = spmm_extreme(csr, x, *values, smallest=reduce == "min")
+        return _epilogue(best, bias, relu, residual, dropout, seed, out_dtype)
     rows, cols = as_acc(row_scale, x.dtype), as_acc(col_scale, x.dtype)
     if needs_grad(rows, cols):
         weight, rows, cols = _fold_scales(csr, weight, rows, cols)
@@ -119,6 +134,14 @@ def spmm(
         out_dtype,
     )
     return y if fused is residual or residual is None else _add_residual(y, residual)
+
+
+def _check_extreme(reduce: str, x: Tensor | SparseRows, *scales: Tensor | None) -> None:
+    if not isinstance(x, Tensor):
+        raise ValueError(f"x must be a dense tensor for reduce={reduce!r}, got SparseRows.")
+    for name, scale in zip(("row_scale", "col_scale"), scales, strict=True):
+        if scale is not None:
+            raise ValueError(f"{name} must be None for reduce={reduce!r}, got a tensor.")
 
 
 def _epilogue(

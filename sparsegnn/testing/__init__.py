@@ -19,6 +19,7 @@ from sparsegnn.testing.reference_selection import (
     reference_grow_positions,
 )
 from sparsegnn.testing.reference_sparse import reference_spgemm, reference_topk_rows
+from sparsegnn.testing.reference_spmm_extreme import reference_spmm_extreme
 from sparsegnn.testing.reference_spmm_grad import reference_spmm_grad
 from sparsegnn.testing.reference_walk import allowed_edges, check_walk
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
@@ -43,6 +44,7 @@ __all__ = [
     "reference_sparse_linear",
     "reference_spgemm",
     "reference_spmm",
+    "reference_spmm_extreme",
     "reference_spmm_grad",
     "reference_topk_mask",
     "reference_topk_rows",

@@ -16,6 +16,7 @@ from sparsegnn.testing import (
     reference_edge_softmax,
     reference_sddmm,
     reference_spmm,
+    reference_spmm_extreme,
     reference_topk_mask,
     reference_topk_rows,
 )
@@ -84,6 +85,24 @@ def _spmm_expected(edges: EdgeList, g: sg.Graph, x: torch.Tensor, **rest: Any) -
     for name in ("reduce", "dropout", "seed", "out_dtype"):
         rest.pop(name)
     return [reference_spmm(edges.edge_index, edges.num_dst, x, **rest) + residual]
+
+
+def _extreme_arguments(edges: EdgeList) -> Arguments:
+    count = edges.edge_index.shape[1]
+    return {
+        "g": edges.graph(),
+        "x": floats(edges.num_src, WIDTH),
+        "edge_weight": floats(count, seed=1),
+        "edge_mask": bools(count),
+        "reduce": "max",
+        "bias": floats(WIDTH, seed=4),
+    }
+
+
+def _extreme_expected(edges: EdgeList, g: sg.Graph, **rest: Any) -> list[Any]:
+    values = (rest["x"], rest["edge_weight"], rest["edge_mask"])
+    best, _ = reference_spmm_extreme(edges.edge_index, edges.num_dst, *values)
+    return [best + rest["bias"].double()]
 
 
 def _sddmm_arguments(edges: EdgeList) -> Arguments:
@@ -251,6 +270,21 @@ OPERATORS = {
             "residual": "optional matrix",
             "dropout": "probability",
             "out_dtype": "dtype",
+        },
+        names={"edge_weight": ("weight",), "edge_mask": ("mask",)},
+        gathers="x",
+    ),
+    "spmm max": Operator(
+        sg.ops.spmm,
+        _extreme_arguments,
+        _extreme_expected,
+        kinds={
+            "g": "graph",
+            "x": "matrix",
+            "edge_weight": "vector",
+            "edge_mask": "mask",
+            "reduce": "choice",
+            "bias": "vector",
         },
         names={"edge_weight": ("weight",), "edge_mask": ("mask",)},
         gathers="x",

@@ -34,6 +34,7 @@ def operators() -> dict[str, Run]:
     return {
         "spmm": lambda x: sg.ops.spmm(graph, x, values, mask, bias=bias, relu=True),
         "spmm mean of narrow rows": lambda x: sg.ops.spmm(graph, x[:, :5], reduce="mean"),
+        "spmm max": lambda x: sg.ops.spmm(graph, x, values, mask, reduce="max"),
         "spmm dropout": lambda x: sg.ops.spmm(graph, x, residual=x, dropout=0.5, seed=seed),
         "dropout": lambda x: sg.ops.dropout(x, 0.5, seed),
         "sddmm": lambda x: sg.ops.sddmm(graph, x, x),
@@ -48,6 +49,7 @@ def operators() -> dict[str, Run]:
 NAMES = [
     "spmm",
     "spmm mean of narrow rows",
+    "spmm max",
     "spmm dropout",
     "dropout",
     "sddmm",

@@ -52,6 +52,33 @@ def test_spmm(name: str, dtype: torch.dtype, index: torch.dtype) -> None:
         compare_spmm(graph, x, row_scale=rows, col_scale=cols, bias=bias, relu=True)
 
 
+@pytest.mark.parametrize("index", [torch.int32, torch.int64], ids=["int32", "int64"])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_spmm_max_and_min(name: str, dtype: torch.dtype, index: torch.dtype) -> None:
+    """The same values, winners and gradients on both devices, ties and NaN included."""
+    graph = with_index(adversarial_graph(name).graph(), index)
+    weight = torch.randn(graph.num_edges, dtype=acc(dtype))
+    bits = sg.Mask.from_bool(torch.rand(graph.num_edges) < 0.6).packed
+    for width in WIDTHS:
+        x = (torch.randn(graph.num_src, width) * 2).round().to(dtype)
+        x.view(-1)[::31] = float("nan")
+        grad = torch.randn(graph.num_dst, width).to(dtype)
+        for values in ((weight, None, bits, False, True), (None, None, None, True, True)):
+            results = []
+            for device in ("cpu", "cuda"):
+                csr = graph.to(device).csr
+                moved = [v.to(device) if isinstance(v, Tensor) else v for v in (x, *values)]
+                y, arg = torch.ops.sparsegnn.spmm_extreme(*csr, *moved)
+                inputs = (grad.to(device), arg, moved[0].nan_to_num(), moved[1], None)
+                grads = torch.ops.sparsegnn.spmm_extreme_grad(*csr, *inputs)
+                results.append([t.cpu() for t in (y, arg, *grads)])
+            assert torch.equal(results[0][1], results[1][1])
+            torch.testing.assert_close(results[1][0], results[0][0], rtol=0, atol=0, equal_nan=True)
+            for expected, actual in zip(results[0][2:], results[1][2:], strict=True):
+                assert_close(actual / 10, expected / 10)
+
+
 @pytest.mark.parametrize("out", [None, torch.float32, torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_spmm_epilogues(dtype: torch.dtype, out: torch.dtype | None) -> None:

@@ -40,7 +40,7 @@ CASES = {
         "ops.spmm(g, x, None, torch.ones(3, dtype=torch.bool))": "edge_mask must have shape [4]",
         "ops.spmm(g, x, None, torch.ones(4, dtype=torch.int64))": "edge_mask must be bool",
         "ops.spmm(g, x, None, sg.Mask.ones(9))": "edge_mask must have shape [4], got [9]",
-        "ops.spmm(g, x, reduce='max')": "reduce must be 'sum' or 'mean', got 'max'",
+        "ops.spmm(g, x, reduce='median')": "'sum', 'mean', 'max' or 'min', got 'median'",
         "ops.spmm(g, x, row_scale=torch.rand(4))": "row_scale must have shape [3], got [4]",
         "ops.spmm(g, x, col_scale=torch.rand(4))": "col_scale must have shape [3], got [4]",
         "ops.spmm(g, x, bias=torch.rand(3))": "bias must have shape [4], got [3]",

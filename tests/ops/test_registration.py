@@ -20,6 +20,8 @@ NAMES = [
     "random_walk",
     "spmm",
     "spmm_grad",
+    "spmm_extreme",
+    "spmm_extreme_grad",
     "dropout",
     *ATTENTION,
     "gat",
