@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -34,11 +32,11 @@ def reference_spmm_extreme(
         factor = torch.ones((), dtype=kind) if edge_weight is None else edge_weight[edge].to(kind)
         if edge_mask is not None and edge_mask.dtype != torch.bool:
             factor = factor * edge_mask[edge].to(kind)
-        messages = (factor * x[source].to(kind)).double().tolist()
-        for f, message in enumerate(messages):
-            best = float(y[target, f])
-            larger = message < best if smallest else message > best
-            if arg[target, f] < 0 or larger or (math.isnan(message) and not math.isnan(best)):
-                y[target, f] = message
-                arg[target, f] = edge
+        message = (factor * x[source].to(kind)).double()
+        best = y[target]
+        larger = message < best if smallest else message > best
+        first_nan = message.isnan() & ~best.isnan()
+        better = (arg[target] < 0) | larger | first_nan
+        y[target] = torch.where(better, message, best)
+        arg[target] = torch.where(better, edge, arg[target])
     return y, arg
