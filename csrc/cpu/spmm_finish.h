@@ -22,19 +22,32 @@ class SpmmFinish {
         bits_(args.seed, args.dropout_threshold),
         plain_(args.residual == nullptr && args.dropout_threshold == kKeepAll &&
                args.out_dtype == args.dtype),
-        stream_(plain_ && streams(args)) {}
+        stream_(plain_ && streams(args)),
+        bare_(plain_ && !stream_ && !args.mean && args.row_scale == nullptr &&
+              args.bias == nullptr && !args.relu) {}
 
   // Columns [first, first + count) of `row` from the sums of its edges in kTile vectors.
-  template <typename T, int kTile>
+  template <typename T, int kTile, bool kPartial>
   SGNN_INLINE void write_tile(int64_t row, int64_t first, int count, A factor,
                               const vec_t<A>* sum) {
     constexpr int kVector = kLanes<A>;
+    T* target = static_cast<T*>(args_.y) + row * args_.width + first;
+    if (bare_) {
+#pragma GCC unroll 16
+      for (int v = 0; v < kTile; ++v) {
+        if (kPartial && v + 1 == kTile) {
+          store_partial<T>(target + v * kVector, sum[v], count - v * kVector);
+        } else {
+          store(target + v * kVector, sum[v]);
+        }
+      }
+      return;
+    }
     if (!plain_) {
       A sums[kTile * kVector];
       for (int v = 0; v < kTile; ++v) store(sums + v * kVector, sum[v]);
       return write(row, first, count, factor, sums);
     }
-    T* target = static_cast<T*>(args_.y) + row * args_.width + first;
 #pragma GCC unroll 16
     for (int v = 0; v < kTile; ++v) {
       const int lanes = v + 1 < kTile ? kVector : count - v * kVector;
@@ -103,6 +116,7 @@ class SpmmFinish {
   DropoutBits bits_;
   const bool plain_;   // a scale, a bias and ReLU at most
   const bool stream_;  // y goes past the caches
+  const bool bare_;    // the sums themselves, through the caches
 };
 
 }  // namespace sgnn::cpu::SGNN_ISA

@@ -34,6 +34,7 @@ class SpmmStage {
   }
 
   const CsrReader& csr() const { return csr_; }
+  bool drops() const { return bits_ != nullptr; }
 
   // Stages positions [begin, end), at most kSlots.
   Block stage(int64_t begin, int64_t end) {
