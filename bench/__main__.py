@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> Record:
+    import sparsegnn as sg
     from bench.peers import optional
     from bench.runner import run
 
@@ -39,7 +40,8 @@ def _measure(options: argparse.Namespace) -> Record:
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     mode: Mode = "quick" if options.quick else "full" if options.full else "default"
     notes = optional.enable() if options.peers == "all" else []
-    return run(mode, cast(str, options.only), notes)
+    kept = not options.fresh_memory and sg.keep_freed_memory()
+    return run(mode, cast(str, options.only), notes, kept)
 
 
 def _save(record: Record, folder: Path, console: Console) -> None:
@@ -60,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2, help="threads (default: 2, as the bars)")
     parser.add_argument(
         "--peers", choices=["usual", "all"], default="usual", help="all: also torch-sparse and DGL"
+    )
+    parser.add_argument(
+        "--fresh-memory",
+        action="store_true",
+        help="let the C library return freed blocks, so that every call pays for cleared pages",
     )
     parser.add_argument("--check", action="store_true", help="exit status 1 if a bar is missed")
     parser.add_argument("--show", type=Path, help="print an existing record instead of measuring")

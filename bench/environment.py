@@ -17,7 +17,7 @@ _PACKAGES = ("torch", "torch-geometric", "numpy", "scipy", "sparsegnn")
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "OMP_PROC_BIND")
 
 
-def describe() -> Environment:
+def describe(memory_kept: bool = False) -> Environment:
     """Record of the CPU, threads, versions and commit; no host name, no path."""
     model, flags = _cpu()
     commit, modified = _commit()
@@ -29,6 +29,7 @@ def describe() -> Environment:
         load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         system=f"{platform.system()} {platform.machine()} Python {platform.python_version()}",
         variables={name: os.environ[name] for name in _VARIABLES if name in os.environ},
+        freed_memory="kept" if memory_kept else "returned",
         versions=_versions(),
         commit=commit,
         modified=modified,

@@ -17,14 +17,16 @@ from bench.schema import Bandwidth, CaseRecord, Mode, Record
 from bench.suites import jobs
 
 
-def run(mode: Mode, only: str = "", notes: list[str] | None = None) -> Record:
+def run(
+    mode: Mode, only: str = "", notes: list[str] | None = None, memory_kept: bool = False
+) -> Record:
     """Measure every case whose name contains `only`.
 
     A case that fails is named in `skipped` with its error and does not stop the others. `notes` are
-    kept in the record.
+    kept in the record, and `memory_kept` says whether the process keeps freed blocks.
     """
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    environment = describe()
+    environment = describe(memory_kept)
     bandwidth = _bandwidths()
     copies = {item.threads: item.gb_per_s for item in bandwidth}
     cases: list[CaseRecord] = []

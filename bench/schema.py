@@ -102,6 +102,7 @@ class Environment(_Frozen):
     load_average: float | None
     system: str
     variables: dict[str, str]
+    freed_memory: Literal["kept", "returned"] = "returned"
     versions: dict[str, str]
     commit: str | None
     modified: bool | None

@@ -14,6 +14,7 @@ from sparsegnn.block_weight import BlockWeight
 from sparsegnn.compact_weight import CompactWeight
 from sparsegnn.graph import Graph
 from sparsegnn.mask import Mask
+from sparsegnn.memory import keep_freed_memory
 from sparsegnn.sparse_matrix import SparseMatrix
 from sparsegnn.sparse_rows import SparseRows
 from sparsegnn.sparse_weight import SparseWeight
@@ -40,6 +41,7 @@ __all__ = [
     "Ticket",
     "analysis",
     "data",
+    "keep_freed_memory",
     "nn",
     "ops",
     "pruning",
