@@ -9,8 +9,13 @@
 namespace sgnn {
 namespace {
 
-// Walks that advance together: the cache misses of one are hidden behind those of the others.
-constexpr int64_t kTogether = 32;
+// Walks that advance together: while one waits for memory, the others go on.
+constexpr int64_t kTogether = 64;
+
+template <typename V>
+__attribute__((always_inline)) inline void fetch(const V* base, int64_t place) {
+  if (base != nullptr && place >= 0) __builtin_prefetch(base + place);
+}
 
 template <typename Index>
 void run(const RandomWalkArgs& args, int64_t begin, int64_t end) {
@@ -21,9 +26,23 @@ void run(const RandomWalkArgs& args, int64_t begin, int64_t end) {
     walks.clear();
     for (int64_t w = first; w < std::min(end, first + kTogether); ++w) {
       walks.emplace_back(args, csr, w);
+      fetch(csr.rowptr, walks.back().node());
     }
     for (int64_t step = 0; step < args.length; ++step) {
-      for (Walk<Index>& walk : walks) walk.advance(args, csr, step);
+      for (Walk<Index>& walk : walks) {
+        walk.locate(csr);
+        fetch(args.time, walk.first());
+      }
+      for (Walk<Index>& walk : walks) {
+        walk.choose(args, step);
+        fetch(csr.col, walk.position());
+        fetch(args.time, walk.position());
+        if (args.edges != nullptr) fetch(csr.edge_id, walk.position());
+      }
+      for (Walk<Index>& walk : walks) {
+        walk.follow(args, csr, step);
+        fetch(csr.rowptr, walk.node());
+      }
     }
   }
 }

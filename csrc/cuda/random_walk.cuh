@@ -16,7 +16,11 @@ __global__ void __launch_bounds__(kWalkThreads)
   for (int64_t w = static_cast<int64_t>(blockIdx.x) * kWalkThreads + threadIdx.x;
        w < args.num_walks; w += stride) {
     Walk<Index> walk(args, csr, w);
-    for (int64_t step = 0; step < args.length; ++step) walk.advance(args, csr, step);
+    for (int64_t step = 0; step < args.length; ++step) {
+      walk.locate(csr);
+      walk.choose(args, step);
+      walk.follow(args, csr, step);
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "cuda_stream.h"
 #include "graph_args.h"
+#include "huge_pages.h"
 #include "parallel.h"
 
 namespace sgnn::binding {
@@ -56,9 +57,9 @@ WalkCall prepare(const Tensor& rowptr, const Tensor& col, const OptionalTensor& 
 // On the GPU a start outside the graph gives a walk of -1: checking it would wait for the device.
 void check_starts(const RandomWalkArgs& args) {
   for (int64_t w = 0; w < args.num_walks; ++w) {
-    check(args.start[w] >= 0 && args.start[w] < args.csr.num_rows,
-          "start must lie in [0, " + std::to_string(args.csr.num_rows) + "), got " +
-              std::to_string(args.start[w]) + " at position " + std::to_string(w) + ".");
+    if (args.start[w] >= 0 && args.start[w] < args.csr.num_rows) continue;
+    fail("start must lie in [0, " + std::to_string(args.csr.num_rows) + "), got " +
+         std::to_string(args.start[w]) + " at position " + std::to_string(w) + ".");
   }
 }
 
@@ -68,6 +69,8 @@ Walks walk_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, OptionalTen
   const WalkCall call =
       prepare(rowptr, col, edge_id, time, start, start_time, length, seed, strict, with_edges);
   check_starts(call.args);
+  advise_huge_pages(call.nodes);
+  advise_huge_pages(call.edges);
   for_each_block(call.args.num_walks, kWalkBlock, (length + 1) * kStepWork,
                  [&](int64_t begin, int64_t end) { random_walk_cpu(call.args, begin, end); });
   return {call.nodes, call.edges};

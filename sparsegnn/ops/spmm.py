@@ -57,7 +57,8 @@ def spmm(
     Args:
         g: Graph with M targets, K sources and E edges.
         x: `[K, F]`, float32, float64, float16 or bfloat16; or `SparseRows` of that shape, of which
-            only the stored entries are gathered (the epilogue is then computed from rounded sums).
+            only the stored entries are gathered (the epilogue is then computed from rounded sums);
+            `SparseRows` says up to which k this is faster.
         edge_weight: `[E]` in the edges' own order.
         edge_mask: `[E]`: bool or `Mask` drops edges, floating point scales them.
         reduce: "sum", or "mean", "max" or "min" over the kept edges; a target without any gets

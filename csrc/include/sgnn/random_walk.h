@@ -8,8 +8,8 @@
 // time is not below that of the edge before it (strict: above it), and for the first edge not below
 // start_time[w].
 //
-// The choice at step s of walk w is an integer function of (seed, w, s): the same walks on every
-// device and any thread count.
+// The choice at step s of walk w is an integer function of word s % 4 of philox(seed, w, s / 4):
+// the same walks on every device and any thread count.
 #pragma once
 
 #include <cstdint>

@@ -20,6 +20,8 @@ SGNN_HD int64_t first_allowed(const int64_t* time, int64_t begin, int64_t end, i
   return begin;
 }
 
+// A step in three parts, so that many walks can take them in turns and none waits for its own
+// loads: locate() reads where the edges of the node stand, choose() picks one, follow() takes it.
 template <typename Index>
 class Walk {
  public:
@@ -32,35 +34,58 @@ class Walk {
     clock_ = args.start_time[walk];
   }
 
-  // Takes step `step` and writes it down.
-  SGNN_HD void advance(const RandomWalkArgs& args, const CsrView<Index>& csr, int64_t step) {
-    int64_t edge = -1;
-    if (node_ >= 0 && node_ < csr.num_rows) {
-      const int64_t end = csr.rowptr[node_ + 1];
-      int64_t first = csr.rowptr[node_];
-      if (args.time != nullptr && timed_) {
-        first = first_allowed(args.time, first, end, clock_, args.strict && step > 0);
-      }
-      node_ = -1;
-      if (first < end) {
-        const uint32_t word =
-            philox(args.seed, static_cast<uint64_t>(walk_), static_cast<uint64_t>(step)).word[0];
-        const int64_t at =
-            first + static_cast<int64_t>(bounded(word, static_cast<uint64_t>(end - first)));
-        node_ = csr.col[at];
-        edge = csr.value_index(at);
-        timed_ = true;
-        if (args.time != nullptr) clock_ = args.time[at];
-      }
-    }
-    args.nodes[walk_ * (args.length + 1) + step + 1] = node_;
-    if (args.edges != nullptr) args.edges[walk_ * args.length + step] = edge;
+  SGNN_HD void locate(const CsrView<Index>& csr) {
+    at_ = -1;
+    first_ = end_ = 0;
+    if (node_ < 0 || node_ >= csr.num_rows) return;
+    first_ = csr.rowptr[node_];
+    end_ = csr.rowptr[node_ + 1];
   }
 
+  SGNN_HD void choose(const RandomWalkArgs& args, int64_t step) {
+    if (args.time != nullptr && timed_) {
+      first_ = first_allowed(args.time, first_, end_, clock_, args.strict && step > 0);
+    }
+    if (first_ >= end_) return;
+    const auto count = static_cast<uint64_t>(end_ - first_);
+    at_ = first_ + static_cast<int64_t>(bounded(word(args.seed, step), count));
+  }
+
+  // Writes the step down.
+  SGNN_HD void follow(const RandomWalkArgs& args, const CsrView<Index>& csr, int64_t step) {
+    node_ = at_ < 0 ? -1 : static_cast<int64_t>(csr.col[at_]);
+    args.nodes[walk_ * (args.length + 1) + step + 1] = node_;
+    if (args.edges != nullptr) {
+      args.edges[walk_ * args.length + step] = at_ < 0 ? -1 : csr.value_index(at_);
+    }
+    if (args.time == nullptr || at_ < 0) return;
+    timed_ = true;
+    clock_ = args.time[at_];
+  }
+
+  SGNN_HD int64_t node() const { return node_; }
+  SGNN_HD int64_t first() const { return first_; }
+  SGNN_HD int64_t position() const { return at_; }
+
  private:
+  // A walk that takes a step has taken all before it, so the words of four steps are at hand.
+  SGNN_HD uint32_t word(uint64_t seed, int64_t step) {
+    if (step % 4 == 0) {
+      random_ = philox(seed, static_cast<uint64_t>(walk_), static_cast<uint64_t>(step / 4));
+    }
+    const uint32_t* words = random_.word;
+    const uint32_t low = (step & 1) != 0 ? words[1] : words[0];
+    const uint32_t high = (step & 1) != 0 ? words[3] : words[2];
+    return (step & 2) != 0 ? high : low;
+  }
+
   int64_t walk_;
-  int64_t node_;  // -1 after the end
+  int64_t node_;       // -1 after the end
+  int64_t first_ = 0;  // the edges of the node, then those that may follow: [first_, end_)
+  int64_t end_ = 0;
+  int64_t at_ = -1;  // position of the edge chosen, -1 for none
   int64_t clock_ = 0;
+  Philox4 random_ = {};
   bool timed_ = false;  // clock_ binds the next edge
 };
 
