@@ -5,6 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sparsegnn._weight_checks import (
+    check_dense,
+    check_pattern_state,
+    check_values,
+    kept_entries,
+)
 from sparsegnn.graph import CsrTensors, Graph
 
 BLOCKS = (16, 32, 64)
@@ -19,6 +25,9 @@ class BlockWeight(nn.Module):
 
     def __init__(self, pattern: Graph, values: Tensor) -> None:
         super().__init__()
+        if not isinstance(pattern, Graph):
+            raise TypeError(f"pattern must be a Graph, got {type(pattern).__name__}.")
+        check_values(values, pattern.device)
         if values.dim() != 3 or values.shape[1] not in BLOCKS or values.shape[1] != values.shape[2]:
             raise ValueError(
                 f"values must have shape [blocks, b, b] with b 16, 32 or 64, got "
@@ -32,6 +41,7 @@ class BlockWeight(nn.Module):
         self.values = nn.Parameter(values.detach().clone()[pattern.canonical_order()])
         for name, tensor in zip(CsrTensors._fields, stored.csr, strict=True):
             self.register_buffer(name, tensor)
+        self.register_load_state_dict_pre_hook(check_pattern_state)  # type: ignore[no-untyped-call]
 
     @staticmethod
     def from_dense(weight: Tensor, block: int = 32, mask: Tensor | None = None) -> BlockWeight:
@@ -47,23 +57,16 @@ class BlockWeight(nn.Module):
         Raises:
             ValueError: A size is no multiple of the block, or the mask does not fit.
         """
+        check_dense(weight)
+        if isinstance(block, bool) or not isinstance(block, int):
+            raise TypeError(f"block must be an int, got {type(block).__name__}.")
         if block not in BLOCKS:
             raise ValueError(f"block must be 16, 32 or 64, got {block}.")
-        if weight.dim() != 2 or not weight.is_floating_point():
-            raise ValueError(
-                f"weight must be a floating matrix [out, in], got {weight.dtype} of shape "
-                f"{list(weight.shape)}."
-            )
         if weight.shape[0] % block or weight.shape[1] % block:
             raise ValueError(
                 f"weight must have sizes that are multiples of {block}, got {list(weight.shape)}."
             )
-        keep = weight.detach().ne(0) if mask is None else mask
-        if keep.dtype != torch.bool or keep.shape != weight.shape:
-            raise ValueError(
-                f"mask must be bool of shape {list(weight.shape)}, got {keep.dtype} of shape "
-                f"{list(keep.shape)}."
-            )
+        keep = kept_entries(weight, mask)
         row, col = _in_blocks(keep, block).flatten(2).any(dim=2).nonzero(as_tuple=True)
         rows, cols = weight.shape[0] // block, weight.shape[1] // block
         pattern = Graph.from_edge_index(torch.stack([col, row]), num_src=cols, num_dst=rows)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from sparsegnn._csr_checks import check_csr_tensors
+from sparsegnn._weight_checks import check_dense, check_pattern_state, kept_entries
 from sparsegnn.graph import CsrTensors, Graph
 from sparsegnn.sparse_matrix import check_entries
 
@@ -26,7 +24,7 @@ class SparseWeight(nn.Module):
         self.values = nn.Parameter(values.detach().clone()[pattern.canonical_order()])
         for name, tensor in zip(CsrTensors._fields, stored.csr, strict=True):
             self.register_buffer(name, tensor)
-        self.register_load_state_dict_pre_hook(_check_state)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(check_pattern_state)  # type: ignore[no-untyped-call]
 
     @staticmethod
     def from_dense(weight: Tensor, mask: Tensor | None = None) -> SparseWeight:
@@ -36,21 +34,8 @@ class SparseWeight(nn.Module):
             weight: Floating `[out_features, in_features]`.
             mask: bool of the same shape.
         """
-        if not isinstance(weight, Tensor):
-            raise TypeError(f"weight must be a floating matrix, got {type(weight).__name__}.")
-        if weight.dim() != 2 or not weight.is_floating_point():
-            raise ValueError(
-                f"weight must be a floating matrix [out, in], got {weight.dtype} of shape "
-                f"{list(weight.shape)}."
-            )
-        keep = weight.detach().ne(0) if mask is None else mask
-        if not isinstance(keep, Tensor):
-            raise TypeError(f"mask must be bool, got {type(keep).__name__}.")
-        if keep.dtype != torch.bool or keep.shape != weight.shape:
-            raise ValueError(
-                f"mask must be bool of shape {list(weight.shape)}, got {keep.dtype} of shape "
-                f"{list(keep.shape)}."
-            )
+        check_dense(weight)
+        keep = kept_entries(weight, mask)
         row, col = keep.nonzero(as_tuple=True)
         rows, cols = weight.shape
         pattern = Graph.from_edge_index(torch.stack([col, row]), num_src=cols, num_dst=rows)
@@ -80,21 +65,3 @@ class SparseWeight(nn.Module):
     def extra_repr(self) -> str:
         """Shape and number of kept entries."""
         return f"shape={list(self.shape)}, nnz={self.nnz}"
-
-
-def _check_state(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Indices of a state dict are checked before any is copied; torch compares the shapes."""
-    assert isinstance(module, SparseWeight)
-    own = module.csr
-    loaded = CsrTensors(
-        *(
-            None if tensor is None else state.get(prefix + name, tensor)
-            for name, tensor in own._asdict().items()
-        )  # type: ignore[arg-type]
-    )
-    if _shapes(own) == _shapes(loaded):
-        check_csr_tensors(loaded)
-
-
-def _shapes(csr: CsrTensors) -> list[torch.Size | None]:
-    return [None if tensor is None else tensor.shape for tensor in csr]

@@ -89,7 +89,7 @@ def _fault_of_type(name: str, value: Any, annotation: str) -> ValueError | TypeE
         return next((fault for fault in faults if fault is not None), None)
     kinds = _ALIASES.get(annotation, annotation).removesuffix(" | None").split(" | ")
     if "Tensor" in kinds and isinstance(value, Tensor):
-        return _fault_of_tensor(name, value, not name.endswith(("rowptr", "col")))
+        return _fault_of_tensor(name, value, not name.endswith(("rowptr", "col", "mask")))
     if "EdgeMask" in kinds:
         return _fault_of_mask(name, value)
     if len(kinds) == 1 and kinds[0] in _PLAIN:
@@ -121,6 +121,24 @@ def _fault_of_tensor(name: str, value: Any, floating: bool) -> ValueError | Type
             f"{name} must be float32, float64, float16 or bfloat16, got {_short(value.dtype)}."
         )
     return None
+
+
+def check_tensor(
+    name: str, value: Any, device: torch.device | None = None, *, floating: bool = False
+) -> None:
+    """Raises unless `value` is a dense tensor, on `device` where one is given."""
+    fault: Exception | None = _fault_of_tensor(name, value, floating)
+    if fault is None and device is not None and value.device != device:
+        fault = ValueError(f"{name} must be on {device}, got {value.device}.")
+    if fault is not None:
+        raise fault
+
+
+def check_int(name: str, value: Any) -> None:
+    """Raises unless `value` is an int of 64 bits."""
+    fault = _fault_of_number(name, value, "int")
+    if fault is not None:
+        raise fault
 
 
 def _fault_of_mask(name: str, value: Any) -> ValueError | TypeError | None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sparsegnn.ops._autocast import autocast
-from sparsegnn.ops._typed import typed
+from sparsegnn.ops._typed import check_tensor, typed
 
 if TYPE_CHECKING:
     from sparsegnn.compact_weight import CompactWeight
@@ -35,6 +35,14 @@ def compact_linear(x: Tensor, weight: CompactWeight, bias: Tensor | None = None)
     Differentiable, any number of times, in x, the values of W and bias. Under `torch.autocast` x is
     cast to its dtype (float64 is left alone).
     """
+    from sparsegnn.compact_weight import CompactWeight
+
+    if not isinstance(weight, CompactWeight):
+        raise TypeError(f"weight must be a CompactWeight, got {type(weight).__name__}.")
+    device = weight.values.device
+    check_tensor("x", x, device, floating=True)
+    if bias is not None:
+        check_tensor("bias", bias, device, floating=True)
     x = autocast(x)
     outputs, inputs = weight.shape
     if x.dim() != 2 or x.shape[1] != inputs:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._library import call, register_fake
+from sparsegnn.ops._typed import check_tensor, typed
 
 
+@typed
 def drop_and_grow_(
     mask: Tensor,
     weight: Tensor,
@@ -49,6 +51,10 @@ def drop_and_grow_(
     """
     if isinstance(k, bool) or not isinstance(k, int):
         raise TypeError(f"k must be an int, got {type(k).__name__}.")
+    _check_alike(weight, {"mask": mask, "grow_score": grow_score})
+    _check_alike(weight, {"drop_score": drop_score, "init": init})
+    for tensor in state:
+        _check_alike(weight, {"state": tensor})
     with torch.no_grad():
         call(
             torch.ops.sparsegnn.drop_and_grow_.default,
@@ -62,6 +68,19 @@ def drop_and_grow_(
             magnitude,
             regrow,
         )
+
+
+def _check_alike(weight: Tensor, tensors: dict[str, Tensor | None]) -> None:
+    """The native operator compares sizes; shapes are compared here."""
+    for name, tensor in tensors.items():
+        if tensor is None:
+            continue
+        check_tensor(name, tensor, weight.device)
+        if tensor.shape != weight.shape:
+            raise ValueError(
+                f"{name} must have the shape of weight, {list(weight.shape)}, got "
+                f"{list(tensor.shape)}."
+            )
 
 
 @register_fake("sparsegnn::drop_and_grow_")

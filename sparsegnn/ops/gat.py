@@ -10,6 +10,7 @@ from torch import Tensor
 from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_bits
 from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
+from sparsegnn.ops._typed import typed
 from sparsegnn.ops._vmap import needs_grad
 from sparsegnn.ops.dropout import Seed, seed_tensor
 from sparsegnn.ops.gat_composite import gat_composite, gat_grad_composite
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sparsegnn.graph import Graph
 
 
+@typed
 def gat(
     g: Graph,
     x: Tensor,

@@ -7,12 +7,14 @@ import math
 import torch
 from torch import Tensor
 
+from sparsegnn.ops._typed import check_int, typed
 from sparsegnn.ops.topk import topk_mask
 
 # Entries of a tile, about 4 MB of float32.
 _TILE_ENTRIES = 1 << 20
 
 
+@typed
 def grow_scores_topk(
     x: Tensor, dy: Tensor, active_mask: Tensor, k: int, *, tile_rows: int | None = None
 ) -> Tensor:
@@ -80,13 +82,16 @@ class _Candidates:
 
 
 def _check(x: Tensor, dy: Tensor, active_mask: Tensor, k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int):
-        raise TypeError(f"k must be an int, got {type(k).__name__}.")
+    check_int("k", k)
     if x.dim() != 2 or dy.dim() != 2 or x.shape[0] != dy.shape[0]:
         raise ValueError(
             f"dy must have shape [{x.shape[0] if x.dim() else 0}, O] beside x {list(x.shape)}, "
             f"got {list(dy.shape)}."
         )
+    if dy.dtype != x.dtype:
+        raise ValueError(f"dy must have the dtype of x, {x.dtype}, got {dy.dtype}.")
+    if active_mask.dtype not in (torch.bool, torch.uint8):
+        raise TypeError(f"active_mask must be bool or uint8, got {active_mask.dtype}.")
     if active_mask.shape != (dy.shape[1], x.shape[1]):
         raise ValueError(
             f"active_mask must have shape [{dy.shape[1]}, {x.shape[1]}], "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sparsegnn.ops._typed import typed
+from sparsegnn.ops._typed import check_int, typed
 
 
 @typed
@@ -31,6 +31,8 @@ def nm_mask(weight: Tensor, n: int, m: int) -> Tensor:
             f"weight must be a floating matrix [out, in], got {weight.dtype} of shape "
             f"{list(weight.shape)}."
         )
+    check_int("n", n)
+    check_int("m", m)
     if m < 1 or weight.shape[1] % m:
         raise ValueError(f"m must divide {weight.shape[1]} input features, got {m}.")
     if not 0 <= n <= m:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._library import call, check_devices, register_fake
+from sparsegnn.ops._typed import check_int, check_tensor
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
@@ -39,12 +40,11 @@ class TemporalEdges(NamedTuple):
             edge_time: `[E]` in the edges' own order, integer or floating, without NaN.
         """
         _check_square(g)
+        check_tensor("edge_time", edge_time, g.device)
         if edge_time.shape != (g.num_edges,):
             raise ValueError(
                 f"edge_time must have shape [{g.num_edges}], got {list(edge_time.shape)}."
             )
-        if edge_time.device != g.device:
-            raise ValueError(f"edge_time must be on {g.device}, got {edge_time.device}.")
         stored = g.csr.t_edge_id
         edge_id = torch.arange(g.num_edges, device=g.device) if stored is None else stored.long()
         time = _as_integers(edge_time.detach(), "edge_time")[edge_id]
@@ -97,9 +97,12 @@ def random_walk(
             gives a walk of -1 instead, as checking it would wait for the device.
         TypeError: length or seed is not an int.
     """
-    for name, value in (("length", length), ("seed", seed)):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} must be an int, got {type(value).__name__}.")
+    check_int("length", length)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an int, got {type(seed).__name__}.")
+    for name, flag in (("strict", strict), ("return_edges", return_edges)):
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name} must be a bool, got {type(flag).__name__}.")
     edges = g if edge_time is None else _sorted(g, edge_time)
     edge_id: Tensor | None
     times: Tensor | None = None
@@ -108,6 +111,9 @@ def random_walk(
     else:
         _check_square(edges)
         rowptr, col, edge_id = edges.csr.t_rowptr, edges.csr.t_col, edges.csr.t_edge_id
+    check_tensor("start", start, rowptr.device)
+    if start_time is not None:
+        check_tensor("start_time", start_time, rowptr.device)
     nodes, taken = call(
         torch.ops.sparsegnn.random_walk.default,
         rowptr,
@@ -125,6 +131,10 @@ def random_walk(
 
 
 def _check_square(g: Graph) -> None:
+    from sparsegnn.graph import Graph
+
+    if not isinstance(g, Graph):
+        raise TypeError(f"g must be a Graph, got {type(g).__name__}.")
     if g.num_src != g.num_dst:
         raise ValueError(
             f"g must have the same nodes as sources and targets, got {g.num_src} and {g.num_dst}."

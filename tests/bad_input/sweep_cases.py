@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
+from sweep_kinds import STRUCTURED_KINDS
 from sweep_operators import OPERATORS, WIDTH, Arguments, Operator, floats
+from sweep_structured import STRUCTURED, checks_walks
 
 import sparsegnn as sg
 from sparsegnn.testing import ADVERSARIAL, adversarial_graph, assert_close, random_graph
@@ -311,8 +313,12 @@ KINDS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "panel weight": wrong_panel_weight,
     "rowptr": wrong_rowptr,
     "columns": wrong_columns,
+    **STRUCTURED_KINDS,
 }
-FLOATING = ("matrix", "optional matrix", "edge matrix", "dense matrix", "batch", "vector", "dense")
+FLOATING = (
+    *("matrix", "optional matrix", "edge matrix", "dense matrix", "batch", "vector", "dense"),
+    *("heads", "rank"),
+)
 
 
 def layouts(tensor: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -551,9 +557,10 @@ PARTS = (_wrong, _unusual, _counts, _row_counts, _graphs, _masks, _sizes)
 
 def operator_cases() -> dict[str, Callable[[], None]]:
     """All cases of all operators, by `operator/argument/case`."""
-    return {
+    cases = {
         f"{name}/{case.name}": case.check
-        for name, op in OPERATORS.items()
+        for name, op in {**OPERATORS, **STRUCTURED}.items()
         for part in PARTS
         for case in part(op)
     }
+    return {**cases, "random_walk/valid": checks_walks}

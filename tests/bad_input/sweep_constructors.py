@@ -38,6 +38,23 @@ def weight_with_state(**replaced: torch.Tensor) -> sg.SparseWeight:
     return weight
 
 
+def block_weight(values: Any, pattern: Any = None) -> sg.BlockWeight:
+    """A block weight over the graph of this file."""
+    return sg.BlockWeight(graph() if pattern is None else pattern, values)
+
+
+def compact_weight(**replaced: Any) -> sg.CompactWeight:
+    """A compact weight, some of its arguments replaced."""
+    given = {"values": torch.ones(2, 1), "rows": torch.tensor([0, 3]), "cols": torch.tensor([2])}
+    return sg.CompactWeight(**{**given, "shape": (4, 3), **replaced})
+
+
+def loaded(weight: torch.nn.Module, **replaced: torch.Tensor) -> torch.nn.Module:
+    """The module after loading a corrupted state dict of its own."""
+    weight.load_state_dict({**weight.state_dict(), **replaced})
+    return weight
+
+
 def scipy_csr(indices: list[int], indptr: list[int]) -> Any:
     """A SciPy matrix whose arrays were changed after its checks."""
     matrix = scipy.sparse.csr_matrix((np.ones(2, np.float32), ([0, 1], [0, 1])), shape=(3, 3))
@@ -266,6 +283,84 @@ WEIGHTS: dict[str, tuple[str, Build]] = {
     "list as mask": ("mask must", lambda: sg.SparseWeight.from_dense(torch.eye(3), [[True]])),
 }
 
+BLOCKS: dict[str, tuple[str, Build]] = {
+    "values too many": ("values must hold 4", lambda: block_weight(torch.ones(5, 16, 16))),
+    "values of rank 2": ("values must have shape", lambda: block_weight(torch.ones(4, 16))),
+    "another block": ("values must have shape", lambda: block_weight(torch.ones(4, 8, 8))),
+    "no square": ("values must have shape", lambda: block_weight(torch.ones(4, 16, 32))),
+    "int values": ("values must be floating", lambda: block_weight(torch.ones(4, 16, 16).int())),
+    "list of values": ("values must be a tensor", lambda: block_weight([1.0])),
+    "values elsewhere": (
+        "values must be on",
+        lambda: block_weight(torch.ones(4, 16, 16, device="meta")),
+    ),
+    "no pattern": ("pattern must be", lambda: block_weight(torch.ones(4, 16, 16), EDGES)),
+    "dense int": ("weight must be", lambda: sg.BlockWeight.from_dense(torch.eye(16).long(), 16)),
+    "dense list": ("weight must be", lambda: sg.BlockWeight.from_dense([[1.0]], 16)),
+    "dense vector": ("weight must be", lambda: sg.BlockWeight.from_dense(torch.ones(16), 16)),
+    "no multiple": ("weight must have sizes", lambda: sg.BlockWeight.from_dense(torch.eye(17), 16)),
+    "block of 8": ("block must be 16", lambda: sg.BlockWeight.from_dense(torch.eye(16), 8)),
+    "float block": ("block must be an int", lambda: sg.BlockWeight.from_dense(torch.eye(16), 16.0)),
+    "list as block": ("block must be", lambda: sg.BlockWeight.from_dense(torch.eye(16), [16])),
+    "float mask": (
+        "mask must be bool",
+        lambda: sg.BlockWeight.from_dense(torch.eye(16), 16, torch.eye(16)),
+    ),
+    "list as mask": (
+        "mask must be bool",
+        lambda: sg.BlockWeight.from_dense(torch.eye(16), 16, [[True]]),
+    ),
+    "state dict, column too large": (
+        "col must lie in [0, 2), got 7 at position 1",
+        lambda: loaded(sg.BlockWeight.from_dense(torch.eye(32), 16), col=int32(0, 7)),
+    ),
+    "state dict, decreasing": (
+        "rowptr must not decrease",
+        lambda: loaded(sg.BlockWeight.from_dense(torch.eye(32), 16), rowptr=int32(0, 3, 2)),
+    ),
+}
+
+COMPACT: dict[str, tuple[str, Build]] = {
+    "values too many": ("values must have", lambda: compact_weight(values=torch.ones(3, 1))),
+    "int values": ("values must be", lambda: compact_weight(values=torch.ones(2, 1).long())),
+    "list of values": ("values must be", lambda: compact_weight(values=[[1.0], [1.0]])),
+    "row too large": (
+        "rows must lie in [0, 4), got 4 at position 1",
+        lambda: compact_weight(rows=torch.tensor([0, 4])),
+    ),
+    "negative column": (
+        "cols must lie in [0, 3), got -1 at position 0",
+        lambda: compact_weight(cols=torch.tensor([-1])),
+    ),
+    "a row twice": ("rows must ascend", lambda: compact_weight(rows=torch.tensor([3, 3]))),
+    "rows descend": ("rows must ascend", lambda: compact_weight(rows=torch.tensor([3, 0]))),
+    "float rows": ("rows must be an int64", lambda: compact_weight(rows=torch.tensor([0.0, 3.0]))),
+    "matrix of rows": (
+        "rows must be an int64",
+        lambda: compact_weight(rows=torch.ones(2, 1).long()),
+    ),
+    "list of rows": ("rows must be a tensor", lambda: compact_weight(rows=[0, 3])),
+    "columns elsewhere": (
+        "cols must be on",
+        lambda: compact_weight(cols=torch.tensor([2], device="meta")),
+    ),
+    "one size": ("shape must be two", lambda: compact_weight(shape=(4,))),
+    "float size": ("shape must be two", lambda: compact_weight(shape=(4, 3.0))),
+    "negative size": ("shape must be two", lambda: compact_weight(shape=(4, -3))),
+    "number as shape": ("shape must be two", lambda: compact_weight(shape=4)),
+    "dense int": ("weight must be", lambda: sg.CompactWeight.from_dense(torch.eye(3).long())),
+    "dense list": ("weight must be", lambda: sg.CompactWeight.from_dense([[1.0]])),
+    "list as mask": ("mask must be", lambda: sg.CompactWeight.from_dense(torch.eye(3), [[True]])),
+    "state dict, row too large": (
+        "rows must lie in [0, 4), got 9 at position 1",
+        lambda: loaded(compact_weight(), rows=torch.tensor([0, 9])),
+    ),
+    "state dict, negative column": (
+        "cols must lie in [0, 3), got -2 at position 0",
+        lambda: loaded(compact_weight(), cols=torch.tensor([-2])),
+    ),
+}
+
 MASKS: dict[str, tuple[str, Build]] = {
     "float": ("values must be a bool", lambda: sg.Mask.from_bool(torch.ones(3))),
     "list": ("values must be a bool", lambda: sg.Mask.from_bool([True])),
@@ -357,6 +452,8 @@ def constructor_cases() -> dict[str, Callable[[], None]]:
         "Graph": RAW,
         "SparseMatrix": MATRICES,
         "SparseWeight": WEIGHTS,
+        "BlockWeight": BLOCKS,
+        "CompactWeight": COMPACT,
         "Mask": MASKS,
     }
     wrong = {

@@ -14,19 +14,6 @@ from sweep_worker import CASES
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
-# In place, plain torch over other operators, or on structured weights: their tests hold their bad
-# input.
-OWN_TESTS = {
-    "drop_and_grow_",
-    "grow_scores_topk",
-    "block_linear",
-    "compact_linear",
-    "nm_mask",
-    "semi_structured",
-    "gat",
-    "random_walk",
-    "TemporalEdges",
-}
 
 
 def run_worker(names: list[str]) -> tuple[int, list[str]]:
@@ -70,7 +57,7 @@ def test_the_sweep_is_complete() -> None:
     import sparsegnn as sg
 
     swept = {name.split("/")[0] for name in CASES}
-    assert set(sg.ops.__all__) <= swept | OWN_TESTS
+    assert set(sg.ops.__all__) <= swept
     assert len(CASES) >= 300
 
 
