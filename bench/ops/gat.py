@@ -1,4 +1,4 @@
-"""A graph attention layer: forward, and a training step with its peak memory.
+"""Graph attention layers: forward, and a training step with its peak memory.
 
 The shapes are those in use: 8 heads of 8 channels is the layer of Velickovic et al. on Cora and
 PubMed, 4 of 64 a hidden layer of the size used on ogbn-arxiv, and a single head of 64 the plain
@@ -34,7 +34,7 @@ NOTE = (
 def cases(quick: bool, full: bool) -> Builders:
     """Training steps of every shape on every graph; only on the small one in a quick run."""
     return {
-        _name("gat-train", graph.name, *shape): partial(_loaded, full, graph, *shape)
+        case_name("gat-train", graph.name, *shape): partial(_loaded, full, graph, *shape)
         for graph in (GRAPHS[:1] if quick else GRAPHS)
         for shape in SHAPES
     }
@@ -46,13 +46,14 @@ def _loaded(full: bool, graph: GraphInput, heads: int, width: int) -> Case:
     return training(graph.load(), heads, width, with_pyg=full or small)
 
 
-def _name(kind: str, graph: str, heads: int, width: int) -> str:
+def case_name(kind: str, graph: str, heads: int, width: int) -> str:
+    """Name of one layer on one graph."""
     return f"{kind}/{graph}/{heads}x{width}"
 
 
 def forward(edges: EdgeList, heads: int, width: int) -> Case:
     """The layer without gradients."""
-    layers, x = _layers(heads, width), _features(edges)
+    layers, x = _layers(heads, width), features(edges)
     graph = sg.Graph.from_edge_index(edges.edge_index, num_nodes=edges.num_nodes)
 
     def run(layer: nn.Module, where: object) -> Callable[[], Tensor]:
@@ -68,12 +69,12 @@ def forward(edges: EdgeList, heads: int, width: int) -> Case:
         return (layers[PYG].double()(x.double(), edges.edge_index),)
 
     return Case(
-        name=_name("gat", edges.name, heads, width),
+        name=case_name("gat", edges.name, heads, width),
         alternatives={
             OURS: run(layers[OURS], graph),
             PYG: run(_layers(heads, width)[PYG], edges.edge_index),
         },
-        params=_params(edges, heads, width),
+        params=sizes(edges, heads, width),
         reference=exact,
         memory=True,
         note=NOTE,
@@ -82,18 +83,18 @@ def forward(edges: EdgeList, heads: int, width: int) -> Case:
 
 def training(edges: EdgeList, heads: int, width: int, with_pyg: bool = True) -> Case:
     """Forward and backward for a given upstream gradient."""
-    layers, x = _layers(heads, width), _features(edges)
+    layers, x = _layers(heads, width), features(edges)
     graph = sg.Graph.from_edge_index(edges.edge_index, num_nodes=edges.num_nodes)
     upstream = torch.randn(
         edges.num_nodes, heads * width, generator=torch.Generator().manual_seed(2)
     )
     where = {OURS: graph, **({PYG: edges.edge_index} if with_pyg else {})}
     return Case(
-        name=_name("gat-train", edges.name, heads, width),
+        name=case_name("gat-train", edges.name, heads, width),
         alternatives={
-            name: partial(_step, layers[name], x, place, upstream) for name, place in where.items()
+            name: partial(step, layers[name], x, place, upstream) for name, place in where.items()
         },
-        params=_params(edges, heads, width),
+        params=sizes(edges, heads, width),
         reference=lambda: _exact_step(heads, width, x.double(), edges, upstream.double()),
         tolerance=1e-4,  # gradients of the attention vectors are sums over all arcs
         memory=True,
@@ -108,12 +109,13 @@ def _layers(heads: int, width: int) -> dict[str, nn.Module]:
     theirs, ours = GATConv(IN_CHANNELS, width, heads), sg.nn.GATConv(IN_CHANNELS, width, heads)
     with torch.no_grad():
         for parameter in theirs.parameters():
-            parameter.copy_(_on_grid(parameter, 64))
+            parameter.copy_(on_grid(parameter, 64))
     ours.load_state_dict(theirs.state_dict())
     return {OURS: ours, PYG: theirs}
 
 
-def _step(layer: nn.Module, x: Tensor, graph: object, upstream: Tensor) -> Outputs:
+def step(layer: nn.Module, x: Tensor, graph: object, upstream: Tensor) -> Outputs:
+    """Result, then the gradients of x and of the parameters in the order of their names."""
     leaf = x.detach().requires_grad_()
     named = dict(layer.named_parameters())
     y = layer(leaf, graph)
@@ -136,18 +138,19 @@ def _exact_step(heads: int, width: int, x: Tensor, edges: EdgeList, upstream: Te
                 for name, value in state.items()
             }
         )
-        found.append(_step(alone, x, edges.edge_index, upstream[:, columns]))
+        found.append(step(alone, x, edges.edge_index, upstream[:, columns]))
     y, x_grad, *grads = zip(*found, strict=True)
     dst, src, bias, weight = (torch.cat(parts, 1 if i < 2 else 0) for i, parts in enumerate(grads))
     return torch.cat(y, 1), torch.stack(x_grad).sum(0), dst, src, bias, weight
 
 
-def _features(edges: EdgeList) -> Tensor:
+def features(edges: EdgeList) -> Tensor:
+    """Inputs of the layer."""
     generator = torch.Generator().manual_seed(1)
-    return _on_grid(torch.randn(edges.num_nodes, IN_CHANNELS, generator=generator), 8)
+    return on_grid(torch.randn(edges.num_nodes, IN_CHANNELS, generator=generator), 8)
 
 
-def _on_grid(values: Tensor, steps: int) -> Tensor:
+def on_grid(values: Tensor, steps: int) -> Tensor:
     """Multiples of 1 / steps, few enough bits for exact scores in float32.
 
     Else rounding decides the sign of the few scores next to zero, and with it the slope of
@@ -156,7 +159,8 @@ def _on_grid(values: Tensor, steps: int) -> Tensor:
     return torch.round(values * steps) / steps
 
 
-def _params(edges: EdgeList, heads: int, width: int) -> dict[str, str | int | float | bool]:
+def sizes(edges: EdgeList, heads: int, width: int) -> dict[str, str | int | float | bool]:
+    """What identifies the input of a case."""
     arcs = edges.weight.numel()
-    sizes = {"heads": heads, "width": width, "in": IN_CHANNELS}
-    return {"graph": edges.name, "nodes": edges.num_nodes, "arcs": arcs, **sizes}
+    shape = {"heads": heads, "width": width, "in": IN_CHANNELS}
+    return {"graph": edges.name, "nodes": edges.num_nodes, "arcs": arcs, **shape}

@@ -3,7 +3,7 @@
 
 #include "dropout_bits.h"
 #include "kept_edges.h"
-#include "sgnn/gat.h"
+#include "sgnn/attention.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -17,7 +17,7 @@ SGNN_INLINE vec_t<A> leaky(vec_t<A> score, vec_t<A> slope) {
 template <typename A>
 class BlockDropout {
  public:
-  BlockDropout(const GatInputs& args, const HeadLayout<A>& layout)
+  BlockDropout(const AttentionInputs& args, const HeadLayout<A>& layout)
       : layout_(layout),
         active_(args.dropout_threshold != kKeepAll),
         scale_(dropout_scale<A>(args.dropout_threshold)),
@@ -26,7 +26,7 @@ class BlockDropout {
 
   bool active() const { return active_; }
 
-  void draw(const KeptEdges& edges) {
+  SGNN_OUT_OF_LINE void draw(const KeptEdges& edges) {
     if (!active_) return;
     for (int64_t b = 0; b < edges.count; ++b) {
       int16_t* keep = keep_.data() + b * layout_.stride;

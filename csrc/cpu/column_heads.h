@@ -16,8 +16,12 @@ inline HeadShape head_shape(int64_t width) {
   return width > 0 && kLanes<A> % width == 0 ? HeadShape::kNarrow : HeadShape::kOdd;
 }
 
-// Half of the registers hold two sums of a tile.
-constexpr int kHeadTile = kVectorBytes == 64 ? 8 : 4;
+// Vectors of a tile: half of the registers hold two sums of it. Odd heads take lanes one by one,
+// and wider tiles would only be more code.
+template <HeadShape kShape>
+constexpr int kHeadTile = kShape == HeadShape::kOdd                          ? 1
+                          : kVectorBytes == 64 && kShape == HeadShape::kWide ? 8
+                                                                             : 4;
 
 template <typename A, HeadShape kShape>
 class ColumnHeads {
@@ -95,5 +99,23 @@ class ColumnHeads {
   Scratch<Index> head_;       // the first head of every vector
   Scratch<Index> lane_head_;  // of every column, less the first head of its vector
 };
+
+// out[h] = dot of the columns of head h of two rows.
+template <typename T, typename A, HeadShape kShape>
+inline void head_dots(const ColumnHeads<A, kShape>& heads, int64_t columns, const T* left,
+                      const T* right, int64_t count, A* out) {
+  for (int64_t h = 0; h < count; ++h) out[h] = A(0);
+  for_each_tile<kHeadTile<kShape>, A>(0, columns, [&](auto shape, int64_t f, int left_over) {
+    using Shape = decltype(shape);
+    constexpr int kTile = Shape::kTile;
+    vec_t<A> product[kTile];
+#pragma GCC unroll 8
+    for (int v = 0; v < kTile; ++v) {
+      product[v] = load_tile<kTile, Shape::kPartial>(left + f, v, left_over) *
+                   load_tile<kTile, Shape::kPartial>(right + f, v, left_over);
+    }
+    heads.template collect<kTile, Shape::kPartial>(product, f, left_over, out);
+  });
+}
 
 }  // namespace sgnn::cpu::SGNN_ISA

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "attention_block.h"
+#include "sgnn/gat.h"
 #include "weighted_rows.h"
 
 namespace sgnn::cpu::SGNN_ISA {
@@ -46,20 +47,9 @@ class GatGradTargets {
 
   // out[h] = dot of the gradient's row with that of `values`.
   void dot(int64_t row, const void* values, A* out) const {
-    const T* left = static_cast<const T*>(args_.grad) + row * columns_;
-    const T* right = static_cast<const T*>(values) + row * columns_;
-    for (int64_t h = 0; h < args_.heads; ++h) out[h] = A(0);
-    for_each_tile<kHeadTile, A>(0, columns_, [&](auto shape, int64_t f, int count) {
-      using Shape = decltype(shape);
-      constexpr int kTile = Shape::kTile;
-      vec_t<A> product[kTile];
-#pragma GCC unroll 8
-      for (int v = 0; v < kTile; ++v) {
-        product[v] = load_tile<kTile, Shape::kPartial>(left + f, v, count) *
-                     load_tile<kTile, Shape::kPartial>(right + f, v, count);
-      }
-      heads_.template collect<kTile, Shape::kPartial>(product, f, count, out);
-    });
+    const int64_t at = row * columns_;
+    head_dots(heads_, columns_, static_cast<const T*>(args_.grad) + at,
+              static_cast<const T*>(values) + at, args_.heads, out);
   }
 
   const GatGradArgs& args_;
@@ -109,15 +99,17 @@ class GatGradSources {
             grad_score[id * heads + h] = A(0);
           }
         },
-        [&] {
-          weigh_block();
-          gather_block(row);
-          differentiate_block();
-          if (grad_score != nullptr) write_scores(grad_score);
-        });
+        [&] { run_block(row); });
     auto* grad_src = static_cast<A*>(args_.grad_src) + row * heads;
     for (int64_t h = 0; h < heads; ++h) grad_src[h] = total_[h];
     rows_.write(ones_.data(), sum_.data(), static_cast<T*>(args_.grad_x) + row * rows_.columns());
+  }
+
+  SGNN_OUT_OF_LINE void run_block(int64_t row) {
+    weigh_block();
+    gather_block(row);
+    differentiate_block();
+    if (args_.grad_score != nullptr) write_scores(static_cast<A*>(args_.grad_score));
   }
 
   // The weights of the block again, and the coefficients of the gathered gradients.
@@ -157,7 +149,7 @@ class GatGradSources {
   // sum += coefficient * gradient and dot = gradient . x, in one gather.
   void gather_block(int64_t row) {
     const T* x = static_cast<const T*>(args_.x) + row * rows_.columns();
-    for_each_tile<kHeadTile, A>(0, rows_.columns(), [&](auto shape, int64_t f, int count) {
+    for_each_tile<kHeadTile<kShape>, A>(0, rows_.columns(), [&](auto shape, int64_t f, int count) {
       gather_tile<decltype(shape)>(x, f, count);
     });
   }

@@ -78,7 +78,7 @@ class SoftmaxState {
   }
 
   // Takes the scores of `edges` edges into account and replaces them by exp(score - max).
-  void add(A* scores, int64_t edges) {
+  SGNN_OUT_OF_LINE void add(A* scores, int64_t edges) {
     const int64_t slots = layout_.slots(edges);
     for (int64_t s = edges * layout_.stride; s < slots; ++s) scores[s] = -kInfinity<A>;
     for (int64_t s = 0; s < layout_.span; s += kLanes<A>) add_vectors(scores, s, slots);

@@ -14,6 +14,7 @@
 #endif
 
 #define SGNN_INLINE inline __attribute__((always_inline))
+#define SGNN_OUT_OF_LINE __attribute__((noinline))
 
 namespace sgnn::cpu::SGNN_ISA {
 

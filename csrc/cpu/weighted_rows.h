@@ -22,7 +22,7 @@ class WeightedRows {
   template <bool kSecond>
   void add(const KeptEdges& edges, const T* x, const A* coefficient, const A* second, A* sum,
            A* second_sum) const {
-    for_each_tile<kHeadTile, A>(0, columns_, [&](auto shape, int64_t f, int count) {
+    for_each_tile<kHeadTile<kShape>, A>(0, columns_, [&](auto shape, int64_t f, int count) {
       add_tile<kSecond, decltype(shape)>(edges, x, coefficient, second, sum, second_sum, f, count);
     });
   }

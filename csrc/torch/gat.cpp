@@ -15,10 +15,6 @@ namespace {
 using Forward = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>;
 using Backward = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
-Tensor acc_empty(const Tensor& like, DType dtype, int64_t rows, int64_t columns) {
-  return torch::stable::new_empty(like, {rows, columns}, acc_scalar_type(dtype));
-}
-
 void run(const GatArgs& args) {
   for_each_row_range(args.csr, args.heads * args.width,
                      [&](int64_t begin, int64_t end) { gat_cpu(args, begin, end); });

@@ -55,6 +55,15 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor? bits, Tensor y, Tensor row_max, Tensor inv_sum, Tensor positive, "
       "Tensor positive_weight, float negative_slope, float dropout, Tensor? seed, "
       "bool score_grad) -> (Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "gatv2(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor x, Tensor x_dst, Tensor att, Tensor? bits, float negative_slope, "
+      "float dropout, Tensor? seed) -> (Tensor, Tensor, Tensor)");
+  m.def(
+      "gatv2_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor grad, Tensor x, Tensor x_dst, Tensor att, Tensor? bits, Tensor y, "
+      "Tensor row_max, Tensor inv_sum, float negative_slope, float dropout, Tensor? seed) -> "
+      "(Tensor, Tensor, Tensor)");
 
   // Sparse rows and sparse products
   m.def(

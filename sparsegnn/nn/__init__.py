@@ -2,9 +2,19 @@
 
 from sparsegnn.nn.dropout import dropout
 from sparsegnn.nn.gat_conv import GATConv
+from sparsegnn.nn.gatv2_conv import GATv2Conv
 from sparsegnn.nn.gcn import GCN
 from sparsegnn.nn.gcn_conv import GCNConv
 from sparsegnn.nn.gcn_norm import gcn_norm
 from sparsegnn.nn.linear import MaskedLinear, SparseLinear
 
-__all__ = ["GCN", "GATConv", "GCNConv", "MaskedLinear", "SparseLinear", "dropout", "gcn_norm"]
+__all__ = [
+    "GCN",
+    "GATConv",
+    "GATv2Conv",
+    "GCNConv",
+    "MaskedLinear",
+    "SparseLinear",
+    "dropout",
+    "gcn_norm",
+]

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from sparsegnn.graph import Graph
 from sparsegnn.nn._inputs import GraphLike
-from sparsegnn.nn.attention import (
-    FillValue,
-    bipartite_graph,
-    head_scores,
-    with_one_loop_each,
-)
+from sparsegnn.nn.attention import FillValue, bipartite_graph, head_scores
+from sparsegnn.nn.attention_conv import AttentionConv, Inputs, glorot
 from sparsegnn.nn.gcn_conv import Projection
 from sparsegnn.ops import dropout, edge_scores, edge_softmax, gat
 from sparsegnn.ops._edge_values import EdgeMask
 from sparsegnn.ops.dropout import seed_tensor
 
-Inputs = Tensor | tuple[Tensor, Tensor | None]
 
-
-def _glorot(parameter: Tensor) -> None:
-    limit = math.sqrt(6.0 / (parameter.shape[-2] + parameter.shape[-1]))
-    with torch.no_grad():
-        parameter.copy_(torch.empty(parameter.shape).uniform_(-limit, limit))
-
-
-class GATConv(nn.Module):
+class GATConv(AttentionConv):
     """The attention layer of Velickovic et al. (arXiv 1710.10903), a drop-in for PyG's.
 
     PyG's arguments, results and state_dict keys. Nothing of size E x heads x out_channels exists;
@@ -70,37 +55,25 @@ class GATConv(nn.Module):
         bias: bool = True,
         residual: bool = False,
     ) -> None:
-        super().__init__()
-        sizes = (in_channels,) if isinstance(in_channels, int) else in_channels
-        if min(*sizes, out_channels, heads) < 1:
-            raise ValueError(
-                f"in_channels, out_channels and heads must be positive, got {in_channels}, "
-                f"{out_channels} and {heads}."
-            )
-        if not 0.0 <= dropout <= 1.0:
-            raise ValueError(f"dropout must lie in [0, 1], got {dropout}.")
-        self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
-        self.concat, self.negative_slope, self.dropout = concat, negative_slope, dropout
-        self.add_self_loops, self.edge_dim, self.fill_value = add_self_loops, edge_dim, fill_value
-        self.residual = residual
-        wide, total = heads * out_channels, heads * out_channels if concat else out_channels
+        super().__init__(
+            in_channels, out_channels, heads, concat, negative_slope, dropout, add_self_loops,
+            edge_dim, fill_value, bias, residual,
+        )  # fmt: skip
+        sizes, wide = self.sizes, heads * out_channels
         self.lin = Projection(sizes[0], wide) if len(sizes) == 1 else None
         self.lin_src = Projection(sizes[0], wide) if len(sizes) == 2 else None
         self.lin_dst = Projection(sizes[1], wide) if len(sizes) == 2 else None
         self.att_src = nn.Parameter(torch.empty(1, heads, out_channels))
         self.att_dst = nn.Parameter(torch.empty(1, heads, out_channels))
         has_edges = edge_dim is not None
-        self.lin_edge = Projection(edge_dim, wide) if edge_dim is not None else None
         self.att_edge = nn.Parameter(torch.empty(1, heads, out_channels)) if has_edges else None
-        self.res = Projection(sizes[-1], total) if residual else None
-        self.bias = nn.Parameter(torch.empty(total)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Glorot-uniform weights, zero bias."""
         for name, parameter in self.named_parameters():
             if name != "bias":
-                _glorot(parameter)
+                glorot(parameter)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -176,22 +149,6 @@ class GATConv(nn.Module):
             return x_dst.shape[0]
         return x_src.shape[0] if size is None else size[1]
 
-    def _with_loops(
-        self, graph: Graph, edge_attr: Tensor | None, edge_mask: EdgeMask
-    ) -> tuple[Graph, Tensor | None, EdgeMask]:
-        if edge_attr is not None and edge_attr.shape[0] != graph.num_edges:
-            raise ValueError(
-                f"edge_attr must have one row per edge, {graph.num_edges}, got shape "
-                f"{list(edge_attr.shape)}."
-            )
-        if not self.add_self_loops:
-            return graph, edge_attr, edge_mask
-        looped = with_one_loop_each(graph, min(graph.num_src, graph.num_dst))
-        keep = looped.extend_mask(edge_mask)
-        if edge_attr is not None and self.lin_edge is not None:
-            edge_attr = looped.extend_features(edge_attr, self.fill_value, keep)
-        return looped.graph, edge_attr, keep
-
     def _edge_score(self, edge_attr: Tensor | None) -> Tensor | None:
         if edge_attr is None or self.lin_edge is None:
             return None
@@ -199,14 +156,3 @@ class GATConv(nn.Module):
         features = edge_attr.unsqueeze(1) if edge_attr.dim() == 1 else edge_attr
         weight = self.lin_edge.weight.view(self.heads, self.out_channels, -1)
         return features @ (self.att_edge.view(self.heads, -1, 1) * weight).sum(1).t()
-
-    def _finish(self, out: Tensor, x: Inputs) -> Tensor:
-        out = out.flatten(1) if self.concat else out.mean(dim=1)
-        target = x if isinstance(x, Tensor) else x[1]
-        if self.res is not None and target is not None:
-            out = out + self.res(target)
-        return out if self.bias is None else out + self.bias.to(out.dtype)
-
-    def extra_repr(self) -> str:
-        """The channels, as PyG prints them."""
-        return f"{self.in_channels}, {self.out_channels}, heads={self.heads}"

@@ -7,6 +7,7 @@ from sparsegnn.ops.dropout import dropout
 from sparsegnn.ops.edge_scores import edge_scores
 from sparsegnn.ops.edge_softmax import edge_softmax
 from sparsegnn.ops.gat import gat
+from sparsegnn.ops.gatv2 import gatv2
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
 from sparsegnn.ops.grow_scores import grow_scores_topk
 from sparsegnn.ops.linear import sparse_linear
@@ -27,6 +28,7 @@ __all__ = [
     "edge_scores",
     "edge_softmax",
     "gat",
+    "gatv2",
     "gcn_hidden",
     "grow_scores_topk",
     "nm_mask",

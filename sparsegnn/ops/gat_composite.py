@@ -19,7 +19,7 @@ def gat_composite(*arguments: Any) -> tuple[Tensor, ...]:
     x, s_dst, s_src, edge_score, bits, slope, dropout, seed, keep = arguments[6:]
     alpha, _ = _weights(csr, s_dst, s_src, edge_score, bits, slope)
     dropped = torch.ops.sparsegnn.dropout.default(alpha, dropout, seed) if dropout > 0 else alpha
-    y = _aggregate(csr, x, dropped, bits)
+    y = aggregate(csr, x, dropped, bits)
     kept = y.shape[0] if keep else 0
     stats = [s_dst.new_zeros(n, x.shape[1]) for n in (y.shape[0], y.shape[0], kept)]
     return y, stats[0], stats[1], torch.zeros_like(y[:kept]), stats[2]
@@ -43,7 +43,7 @@ def gat_grad_composite(*arguments: Any) -> tuple[Tensor, ...]:
         dropped = ops.dropout.default(alpha, dropout, seed)
     change = ops.edge_softmax_grad.default(*csr, alpha, inner, bits)
     change = torch.where(total > 0, change, change * slope)
-    grad_x = _aggregate(csr.transposed(), grad, dropped, bits)
+    grad_x = aggregate(csr.transposed(), grad, dropped, bits)
     grad_dst = ops.edge_sum.default(*csr, change, bits)
     grad_src = ops.edge_sum.default(*csr.transposed(), change, bits)
     return grad_x, grad_dst, grad_src, change if score_grad else change[:0].clone()
@@ -66,7 +66,7 @@ def _weights(
     return ops.edge_softmax.default(*csr, scores, bits), total
 
 
-def _aggregate(csr: CsrTensors, x: Tensor, weight: Tensor, bits: Tensor | None) -> Tensor:
+def aggregate(csr: CsrTensors, x: Tensor, weight: Tensor, bits: Tensor | None) -> Tensor:
     """`[M, H, D]`: the rows of x `[K, H, D]` weighted by `[E, H]`."""
     y = x.new_empty(csr.rowptr.shape[0] - 1, x.shape[1], x.shape[2])
     nothing = (None, None, None)

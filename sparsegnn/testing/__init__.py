@@ -11,6 +11,7 @@ from sparsegnn.testing.reference_attention import (
     reference_edge_scores,
     reference_edge_softmax,
     reference_gat,
+    reference_gatv2,
 )
 from sparsegnn.testing.reference_dropout import reference_dropout
 from sparsegnn.testing.reference_linear import reference_nm_mask
@@ -38,6 +39,7 @@ __all__ = [
     "reference_edge_scores",
     "reference_edge_softmax",
     "reference_gat",
+    "reference_gatv2",
     "reference_grow_positions",
     "reference_nm_mask",
     "reference_sddmm",

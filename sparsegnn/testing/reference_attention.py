@@ -74,6 +74,33 @@ def reference_gat(
     return _attend(edge_index, x, _leaky(score, negative_slope), s_dst.shape[0], edge_mask, keep)
 
 
+def reference_gatv2(
+    edge_index: Tensor,
+    x: Tensor,
+    x_dst: Tensor,
+    att: Tensor,
+    edge_mask: Tensor | None = None,
+    *,
+    negative_slope: float = 0.2,
+    keep: Tensor | None = None,
+) -> Tensor:
+    """`sparsegnn.ops.gatv2` from dense per-edge tensors in float64; differentiable.
+
+    Args:
+        edge_index: `[2, E]`.
+        x: `[K, H, D]`.
+        x_dst: `[M, H, D]`.
+        att: `[H, D]`.
+        edge_mask: bool `[E]` or None.
+        negative_slope: Of LeakyReLU.
+        keep: `[E, H]` factors of the weights: attention dropout.
+    """
+    source, target = edge_index
+    both = _leaky(x.double()[source] + x_dst.double()[target], negative_slope)
+    score = (both * att.double()).sum(2)
+    return _attend(edge_index, x, score, x_dst.shape[0], edge_mask, keep)
+
+
 def _attend(
     edge_index: Tensor,
     x: Tensor,

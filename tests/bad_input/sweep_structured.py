@@ -12,6 +12,7 @@ from sparsegnn.testing import (
     random_graph,
     reference_drop_and_grow,
     reference_gat,
+    reference_gatv2,
     reference_grow_positions,
     reference_nm_mask,
 )
@@ -76,6 +77,22 @@ def _gat_arguments(edges: EdgeList) -> Arguments:
 
 def _gat_expected(edges: EdgeList, g: Any, dropout: float, **rest: Any) -> list[Any]:
     return [reference_gat(edges.edge_index, **rest)]
+
+
+def _gatv2_arguments(edges: EdgeList) -> Arguments:
+    return {
+        "g": edges.graph(),
+        "x": floats(edges.num_src, 2, WIDTH),
+        "x_dst": floats(edges.num_dst, 2, WIDTH, seed=1),
+        "att": floats(2, WIDTH, seed=2),
+        "edge_mask": bools(edges.edge_index.shape[1]),
+        "negative_slope": 0.2,
+        "dropout": 0.0,
+    }
+
+
+def _gatv2_expected(edges: EdgeList, g: Any, dropout: float, **rest: Any) -> list[Any]:
+    return [reference_gatv2(edges.edge_index, **rest)]
 
 
 def _update_arguments(edges: EdgeList) -> Arguments:
@@ -177,6 +194,22 @@ STRUCTURED = {
             "dropout": "probability",
         },
         names={"edge_mask": ("mask",), "x": ("s_dst", "s_src")},
+        gathers="x",
+    ),
+    "gatv2": Operator(
+        sg.ops.gatv2,
+        _gatv2_arguments,
+        _gatv2_expected,
+        kinds={
+            "g": "graph",
+            "x": "heads",
+            "x_dst": "heads",
+            "att": "matrix",
+            "edge_mask": "hard mask",
+            "negative_slope": "optional number",
+            "dropout": "probability",
+        },
+        names={"edge_mask": ("mask",), "x": ("x_dst", "att"), "x_dst": ("x",)},
         gathers="x",
     ),
     "nm_mask": Operator(

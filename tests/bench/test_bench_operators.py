@@ -8,6 +8,7 @@ from bench.ops import (
     block_linear,
     drop_and_grow,
     gat,
+    gatv2,
     sddmm,
     sparse_linear,
     spgemm,
@@ -27,6 +28,7 @@ def _small(edges: EdgeList) -> Iterator[Case]:
     yield gat.forward(edges, 2, 3)
     yield gat.training(edges, 2, 4)
     yield gat.training(edges, 3, 8, with_pyg=False)
+    yield gatv2.training(edges, 2, 4)
     yield sparse_linear.product(33, 40, 17, 0.9)
     yield sparse_linear.training(33, 40, 17, 0.9)
     yield block_linear.product(33, 48, 32, 16, 0.5)

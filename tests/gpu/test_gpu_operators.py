@@ -199,6 +199,25 @@ def test_gat(name: str, dtype: torch.dtype, dropout: float) -> None:
         assert_close(actual / 10, expected / 10)  # sums of up to 1500 differences of products
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_gatv2(name: str, dtype: torch.dtype, dropout: float) -> None:
+    graph = adversarial_graph(name).graph()
+    keep = torch.rand(graph.num_edges) < 0.6
+    results = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(1)
+        g = graph.to(device)
+        sizes = ((g.num_src, 3, 10), (g.num_dst, 3, 10), (3, 10))
+        leaves = [torch.randn(size, dtype=dtype).to(device).requires_grad_() for size in sizes]
+        upstream = torch.randn(g.num_dst, 3, 10, dtype=dtype).to(device)
+        y = sg.ops.gatv2(g, *leaves, keep.to(device), dropout=dropout, seed=5)
+        results.append([t.detach().cpu() for t in (y, *torch.autograd.grad(y, leaves, upstream))])
+    for expected, actual in zip(*results, strict=True):
+        assert_close(actual / 100, expected / 100)  # sums of up to 1500 x 10 products
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_spmm_grad(name: str, dtype: torch.dtype) -> None:

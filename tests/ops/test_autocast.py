@@ -51,6 +51,9 @@ def products() -> dict[str, Product]:
         "compact_linear": lambda x: sg.ops.compact_linear(x, compact, shift),
         "compact_linear, dead rows": lambda x: sg.ops.compact_linear(x, dead),
         "gat": lambda x: sg.ops.gat(GRAPH, x.view(40, 3, 16), scores, scores, KEEP),
+        "gatv2": lambda x: sg.ops.gatv2(
+            GRAPH, *[x.view(40, 3, 16)] * 2, dense.view(-1, 16)[:3], KEEP
+        ),
     }
 
 
@@ -166,6 +169,7 @@ def test_the_device_of_the_features_decides() -> None:
 LAYERS: dict[str, Callable[[], Any]] = {
     "GCN": lambda: sg.nn.GCN(48, 16, 2, 5),
     "GATConv": lambda: sg.nn.GATConv(48, 8, heads=2, residual=True),
+    "GATv2Conv": lambda: sg.nn.GATv2Conv(48, 8, heads=2, residual=True),
     "SparseLinear": lambda: sg.nn.SparseLinear(48, 5, mask=uniform(5, 48) < 0.5),
     "MaskedLinear": lambda: sg.nn.MaskedLinear(48, 5, mask=uniform(5, 48) < 0.5),
 }

@@ -26,6 +26,8 @@ NAMES = [
     *ATTENTION,
     "gat",
     "gat_grad",
+    "gatv2",
+    "gatv2_grad",
     "sddmm",
     "sparse_linear",
     "sparse_linear_grad",
@@ -114,6 +116,20 @@ def gat_grad_arguments() -> tuple[Any, ...]:
     return (*tensors[:6], grad, *tensors[6:], *saved, slope, dropout, seed, True)
 
 
+def gatv2_arguments(grad: bool) -> tuple[Any, ...]:
+    g = adversarial_graph("parallel edges").graph()
+    bits = sg.Mask.from_bool(torch.tensor([True, True, False, True])).packed
+    leaves = [leaf(3, 2, 4), leaf(3, 2, 4), leaf(2, 4)]
+    tensors = [t if grad else t.detach() for t in leaves]
+    return (*g.csr, *tensors, bits, 0.2, 0.5, torch.tensor([3]))
+
+
+def gatv2_grad_arguments() -> tuple[Any, ...]:
+    *tensors, slope, dropout, seed = gatv2_arguments(False)
+    saved = OPS.gatv2.default(*tensors, slope, dropout, seed)
+    return (*tensors[:6], torch.randn_like(saved[0]), *tensors[6:], *saved, slope, dropout, seed)
+
+
 def hidden_arguments() -> tuple[Any, ...]:
     g = adversarial_graph("path").graph()
     x = sg.SparseMatrix.from_dense(torch.eye(40, 6))
@@ -145,7 +161,9 @@ def test_opcheck_of_the_other_operators() -> None:
     torch.library.opcheck(OPS.gcn_hidden.default, hidden_arguments())
     for grad in (False, True):
         torch.library.opcheck(OPS.gat.default, gat_arguments(grad))
+        torch.library.opcheck(OPS.gatv2.default, gatv2_arguments(grad))
     torch.library.opcheck(OPS.gat_grad.default, gat_grad_arguments())
+    torch.library.opcheck(OPS.gatv2_grad.default, gatv2_grad_arguments())
 
 
 @pytest.mark.parametrize("name,make", CASES)

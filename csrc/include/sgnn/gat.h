@@ -17,26 +17,15 @@
 
 #include <cstdint>
 
-#include "sgnn/csr.h"
-#include "sgnn/random.h"
-#include "sgnn/types.h"
+#include "sgnn/attention.h"
 
 namespace sgnn {
 
-// What forward and backward share. A stands for acc_t<T>.
-struct GatInputs {
-  CsrArg csr;                        // [M, K] targets by sources; the backward: [K, M]
-  DType dtype = DType::kFloat32;     // T
-  int64_t heads = 0;                 // H
-  int64_t width = 0;                 // D, of one head
-  const void* x = nullptr;           // T [K, H, D] contiguous
+// What forward and backward share.
+struct GatInputs : AttentionInputs {
   const void* s_dst = nullptr;       // A [M, H] contiguous
   const void* s_src = nullptr;       // A [K, H] contiguous
   const void* edge_score = nullptr;  // A [nnz, H] by edge id, or null for 0
-  const uint8_t* bits = nullptr;     // packed bits by edge id, or null to keep every edge
-  double negative_slope = 0.2;
-  uint32_t dropout_threshold = kKeepAll;
-  const int64_t* seed = nullptr;  // [1], read when something can drop
 };
 
 struct GatArgs : GatInputs {

@@ -1,5 +1,6 @@
 // The loop body of fused attention over targets [begin, end): block by block, scores, running
-// softmax, weighted sum. kPositive also keeps the part of the sum that positive scores give.
+// softmax, weighted sum. `Scores` gives the scores of a block; with Scores::kPositive the part of
+// the sum that positive scores give is kept as well.
 #pragma once
 
 #include "attention_block.h"
@@ -7,23 +8,24 @@
 
 namespace sgnn::cpu::SGNN_ISA {
 
-template <typename T, HeadShape kShape, bool kPositive>
-class GatRows {
+template <typename T, HeadShape kShape, typename Scores, typename Args>
+class AttendRows {
  public:
   using A = acc_t<T>;
+  static constexpr bool kPositive = Scores::kPositive;
 
-  explicit GatRows(const GatArgs& args)
+  explicit AttendRows(const Args& args)
       : args_(args),
         edges_(args.csr, args.bits),
         layout_(args.heads),
         state_(layout_),
         dropout_(args, layout_),
         rows_(layout_, args.width),
+        scores_(args, layout_, rows_),
         weight_(layout_.slots(kBlockEdges) + kLanes<A>),
         positive_weight_(kPositive ? layout_.slots(kBlockEdges) + kLanes<A> : 0),
         sum_(rows_.columns() + kLanes<A>),
         positive_sum_(kPositive ? rows_.columns() + kLanes<A> : 0),
-        target_(layout_.span),
         positive_mass_(layout_.span),
         inverse_(layout_.span + kLanes<A>) {}
 
@@ -33,7 +35,7 @@ class GatRows {
 
  private:
   void run_row(int64_t row) {
-    spread_heads(layout_, static_cast<const A*>(args_.s_dst) + row * layout_.heads, target_.data());
+    scores_.start(row);
     for (int64_t s = 0; s < layout_.span; ++s) positive_mass_[s] = A(0);
     state_.reset();
     bool any = false;
@@ -46,8 +48,8 @@ class GatRows {
     finish(row, any);
   }
 
-  void run_block(bool started) {
-    score_block();
+  SGNN_OUT_OF_LINE void run_block(bool started) {
+    scores_.score(edges_, weight_.data(), positive_weight_.data());
     state_.add(weight_.data(), edges_.count);
     dropout_.draw(edges_);
     weigh_block();
@@ -57,27 +59,6 @@ class GatRows {
     }
     rows_.template add<kPositive>(edges_, static_cast<const T*>(args_.x), weight_.data(),
                                   positive_weight_.data(), sum_.data(), positive_sum_.data());
-  }
-
-  // weight = leaky(score); positive_weight = 1 where the score is positive, else 0.
-  void score_block() {
-    const auto* source = static_cast<const A*>(args_.s_src);
-    gather_heads(
-        layout_, edges_.count, source, [&](int64_t b) { return edges_.column[b] * layout_.heads; },
-        weight_.data());
-    add_edge_scores(layout_, edges_, static_cast<const A*>(args_.edge_score), weight_.data());
-    const vec_t<A> slope = splat(static_cast<A>(args_.negative_slope));
-    const int64_t slots = layout_.slots(edges_.count);
-    for (int64_t first = 0; first < layout_.span; first += kLanes<A>) {
-      const vec_t<A> target = load(target_.data() + first);
-      for (int64_t s = first; s < slots; s += layout_.span) {
-        const vec_t<A> score = load(weight_.data() + s) + target;
-        store(weight_.data() + s, leaky<A>(score, slope));
-        if constexpr (kPositive) {
-          store(positive_weight_.data() + s, score > vec_t<A>{} ? splat(A(1)) : vec_t<A>{});
-        }
-      }
-    }
   }
 
   // Turns exp(score - max) into coefficients, and sums what positive scores hold of it.
@@ -119,17 +100,17 @@ class GatRows {
     }
   }
 
-  const GatArgs& args_;
+  const Args& args_;
   KeptEdges edges_;
   const HeadLayout<A> layout_;
   SoftmaxState<A> state_;
   BlockDropout<A> dropout_;
   const WeightedRows<T, kShape> rows_;
+  Scores scores_;
   Scratch<A> weight_;           // per slot: score, then exp, then coefficient
   Scratch<A> positive_weight_;  // the same where the score is positive, 0 elsewhere
   Scratch<A> sum_;
   Scratch<A> positive_sum_;
-  Scratch<A> target_;
   Scratch<A> positive_mass_;
   Scratch<A> inverse_;
 };

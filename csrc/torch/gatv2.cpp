@@ -1,0 +1,129 @@
+#include "sgnn/gatv2.h"
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+
+#include <tuple>
+
+#include "attention_args.h"
+#include "huge_pages.h"
+#include "parallel.h"
+
+namespace sgnn::binding {
+namespace {
+
+using Three = std::tuple<Tensor, Tensor, Tensor>;
+
+constexpr int64_t kEdgesPerShare = 4096;
+constexpr int64_t kMostShares = 256;
+
+// Shares of the gradient of att, [shares, H * D]: their number depends on the graph alone, so that
+// their sum does not depend on the threads.
+int64_t shares_of(const CsrArg& targets) {
+  const int64_t wanted = (targets.nnz + targets.num_rows) / kEdgesPerShare + 1;
+  return wanted < kMostShares ? wanted : kMostShares;
+}
+
+void fill_inputs(Gatv2Inputs& inputs, int64_t targets, int64_t sources, int64_t edges,
+                 const Tensor& x, const Tensor& x_dst, const Tensor& att,
+                 const OptionalTensor& bits, double negative_slope, double dropout,
+                 const OptionalTensor& seed, const Tensor& reference) {
+  fill_attention_inputs(inputs, sources, edges, x, bits, negative_slope, dropout, seed, reference);
+  check_heads(x_dst, targets, inputs.heads, inputs.width, x.scalar_type(), reference, "x_dst");
+  check_matrix(att, inputs.heads, inputs.width, inputs.dtype, reference, "att");
+  inputs.x_dst = x_dst.const_data_ptr();
+  inputs.att = att.const_data_ptr();
+}
+
+Three gatv2(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor,
+            OptionalTensor, Tensor x, Tensor x_dst, Tensor att, OptionalTensor bits,
+            double negative_slope, double dropout, OptionalTensor seed) {
+  Gatv2Args args;
+  const int64_t sources = rows_of(t_rowptr, "t_rowptr");
+  args.csr = csr_arg(rowptr, col, edge_id, sources);
+  const int64_t targets = args.csr.num_rows;
+  fill_inputs(args, targets, sources, args.csr.nnz, x, x_dst, att, bits, negative_slope, dropout,
+              seed, rowptr);
+  const Tensor y = torch::stable::new_empty(x, {targets, args.heads, args.width});
+  const Tensor row_max = acc_empty(x, args.dtype, targets, args.heads);
+  const Tensor inv_sum = acc_empty(x, args.dtype, targets, args.heads);
+  args.y = y.mutable_data_ptr();
+  args.row_max = row_max.mutable_data_ptr();
+  args.inv_sum = inv_sum.mutable_data_ptr();
+  advise_huge_pages(y);
+  for_each_row_range(args.csr, args.heads * args.width,
+                     [&](int64_t begin, int64_t end) { gatv2_cpu(args, begin, end); });
+  return {y, row_max, inv_sum};
+}
+
+// out [columns]: the sum of all rows, in their order.
+template <typename A>
+void sum_rows(const void* values, int64_t rows, int64_t columns, void* out) {
+  const auto* value = static_cast<const A*>(values);
+  auto* total = static_cast<A*>(out);
+  for (int64_t c = 0; c < columns; ++c) total[c] = A(0);
+  for (int64_t i = 0; i < rows * columns; ++i) total[i % columns] += value[i];
+}
+
+// All targets, then all sources. `att_shares` is scratch [shares, H * D], grad_att [H * D].
+void run(Gatv2GradArgs& args, const CsrArg& by_target, const CsrArg& by_source, int64_t shares,
+         char* att_shares, void* grad_att) {
+  const int64_t columns = args.heads * args.width;
+  args.csr = by_target;
+  const bool serial = by_target.nnz * columns < kSerialWork;
+  for_each_part(shares, serial ? 1 : torch::stable::get_num_threads(), [&](int64_t share) {
+    gatv2_grad_targets_cpu(args, row_of_part(by_target, shares, share),
+                           row_of_part(by_target, shares, share + 1),
+                           att_shares + share * columns * acc_size(args.dtype));
+  });
+  const bool wide = args.dtype == DType::kFloat64;
+  (wide ? sum_rows<double> : sum_rows<float>)(att_shares, shares, columns, grad_att);
+  args.csr = by_source;
+  for_each_row_range(by_source, columns,
+                     [&](int64_t begin, int64_t end) { gatv2_grad_sources_cpu(args, begin, end); });
+}
+
+Three gatv2_grad(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor t_col,
+                 OptionalTensor t_edge_id, Tensor grad, Tensor x, Tensor x_dst, Tensor att,
+                 OptionalTensor bits, Tensor y, Tensor row_max, Tensor inv_sum,
+                 double negative_slope, double dropout, OptionalTensor seed) {
+  Gatv2GradArgs args;
+  const int64_t targets = rows_of(rowptr, "rowptr"), sources = rows_of(t_rowptr, "t_rowptr");
+  const CsrArg by_target = csr_arg(rowptr, col, edge_id, sources);
+  const CsrArg by_source = csr_arg(t_rowptr, t_col, t_edge_id, targets);
+  check(by_target.nnz == by_source.nnz, "t_col must have shape [" + std::to_string(by_target.nnz) +
+                                            "], got " + shape_text(t_col) + ".");
+  fill_inputs(args, targets, sources, by_target.nnz, x, x_dst, att, bits, negative_slope, dropout,
+              seed, rowptr);
+  const ScalarType type = x.scalar_type();
+  check_heads(grad, targets, args.heads, args.width, type, rowptr, "grad");
+  check_heads(y, targets, args.heads, args.width, type, rowptr, "y");
+  check_matrix(row_max, targets, args.heads, args.dtype, rowptr, "row_max");
+  check_matrix(inv_sum, targets, args.heads, args.dtype, rowptr, "inv_sum");
+  args.grad = grad.const_data_ptr();
+  args.y = y.const_data_ptr();
+  args.row_max = row_max.const_data_ptr();
+  args.inv_sum = inv_sum.const_data_ptr();
+  const int64_t shares = shares_of(by_target);
+  const Tensor stats = acc_empty(x, args.dtype, targets, 3 * args.heads);
+  const Tensor att_shares = acc_empty(x, args.dtype, shares, args.heads * args.width);
+  const Tensor grad_att = acc_empty(x, args.dtype, args.heads, args.width);
+  const Tensor grad_x = torch::stable::new_empty(x, {sources, args.heads, args.width});
+  const Tensor grad_dst = torch::stable::new_empty(x, {targets, args.heads, args.width});
+  args.target_stats = stats.mutable_data_ptr();
+  args.grad_x = grad_x.mutable_data_ptr();
+  args.grad_dst = grad_dst.mutable_data_ptr();
+  advise_huge_pages(grad_x);
+  advise_huge_pages(grad_dst);
+  run(args, by_target, by_source, shares, static_cast<char*>(att_shares.mutable_data_ptr()),
+      grad_att.mutable_data_ptr());
+  return {grad_x, grad_dst, grad_att};
+}
+
+}  // namespace
+}  // namespace sgnn::binding
+
+STABLE_TORCH_LIBRARY_IMPL(sparsegnn, CPU, m) {
+  m.impl("gatv2", TORCH_BOX(&sgnn::binding::gatv2));
+  m.impl("gatv2_grad", TORCH_BOX(&sgnn::binding::gatv2_grad));
+}
