@@ -5,6 +5,7 @@
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
+#include "sgnn/hard_concrete.h"
 #include "sgnn/random_walk.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
@@ -32,6 +33,7 @@ Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
 
 int64_t spmm_workspace(const SpmmArgs&) { return 0; }
 Status spmm_cuda(const SpmmArgs&, void*, Stream) { return kMissing; }
+Status hard_concrete_cuda(const HardConcreteArgs&, Stream) { return kMissing; }
 Status spmm_extreme_cuda(const SpmmExtremeArgs&, Stream) { return kMissing; }
 Status spmm_extreme_grad_cuda(const SpmmExtremeGradArgs&, Stream) { return kMissing; }
 int64_t spmm_grad_workspace(const SpmmGradArgs&) { return 0; }

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "sgnn/dropout.h"
+#include "sgnn/hard_concrete.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
 #include "sgnn/sparse_linear.h"
@@ -22,6 +23,7 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(!sgnn::cuda_compiled());
   CHECK(explains(sgnn::dropout_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::hard_concrete_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_extreme_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_extreme_grad_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_grad_cuda({}, nullptr, nullptr)));

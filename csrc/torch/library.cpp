@@ -14,6 +14,11 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "float dropout=0.0, Tensor? seed=None, ScalarType? out_dtype=None) -> Tensor");
   m.def("dropout(Tensor x, float p, Tensor seed) -> Tensor");
   m.def(
+      "hard_concrete(Tensor logits, Tensor? seed, float beta, float gamma, float zeta) -> Tensor");
+  m.def(
+      "hard_concrete_grad(Tensor grad, Tensor logits, Tensor? seed, float beta, float gamma, "
+      "float zeta) -> Tensor");
+  m.def(
       "sddmm(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor a, Tensor b, Tensor? coef, Tensor? bits, Tensor? row_scale, "
       "Tensor? col_scale) -> Tensor");

@@ -10,6 +10,7 @@ from sparsegnn.ops.gat import gat
 from sparsegnn.ops.gatv2 import gatv2
 from sparsegnn.ops.gcn_hidden import gcn_hidden, pack_panels
 from sparsegnn.ops.grow_scores import grow_scores_topk
+from sparsegnn.ops.hard_concrete import hard_concrete, hard_concrete_open
 from sparsegnn.ops.linear import sparse_linear
 from sparsegnn.ops.n_m import nm_mask, semi_structured
 from sparsegnn.ops.random_walk import TemporalEdges, random_walk
@@ -31,6 +32,8 @@ __all__ = [
     "gatv2",
     "gcn_hidden",
     "grow_scores_topk",
+    "hard_concrete",
+    "hard_concrete_open",
     "nm_mask",
     "pack_panels",
     "random_walk",

@@ -14,6 +14,7 @@ from sparsegnn.testing.reference_attention import (
     reference_gatv2,
 )
 from sparsegnn.testing.reference_dropout import reference_dropout
+from sparsegnn.testing.reference_hard_concrete import reference_hard_concrete
 from sparsegnn.testing.reference_linear import reference_nm_mask
 from sparsegnn.testing.reference_selection import (
     reference_drop_and_grow,
@@ -41,6 +42,7 @@ __all__ = [
     "reference_gat",
     "reference_gatv2",
     "reference_grow_positions",
+    "reference_hard_concrete",
     "reference_nm_mask",
     "reference_sddmm",
     "reference_sparse_linear",

@@ -235,6 +235,23 @@ def test_spmm_grad(name: str, dtype: torch.dtype) -> None:
                 assert_close(left.cpu(), right)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("training", [False, True])
+def test_hard_concrete(training: bool, dtype: torch.dtype) -> None:
+    """The noise is the same; log and exp round by device."""
+    results = []
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(1)
+        logits = (3 * torch.randn(50_001, dtype=dtype)).to(device).requires_grad_()
+        z = sg.ops.hard_concrete(logits, training=training, seed=4)
+        (slope,) = torch.autograd.grad(z.square().sum(), logits)
+        results.append([z.detach().cpu(), slope.cpu()])
+    (z, slope), (other, other_slope) = results
+    torch.testing.assert_close(other, z, rtol=0, atol=1e-5)
+    inside = (z > 1e-4) & (z < 1 - 1e-4)  # at the ends the slope jumps
+    torch.testing.assert_close(other_slope[inside], slope[inside], rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("samples", [0, 1, 33, 300])
 def test_sparse_linear(samples: int, dtype: torch.dtype) -> None:

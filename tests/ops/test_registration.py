@@ -23,6 +23,8 @@ NAMES = [
     "spmm_extreme",
     "spmm_extreme_grad",
     "dropout",
+    "hard_concrete",
+    "hard_concrete_grad",
     *ATTENTION,
     "gat",
     "gat_grad",
