@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sparsegnn.ops._library import call, check_devices, check_floating, register_fake
+from sparsegnn.ops._library import as_acc, call, check_devices, register_fake
 from sparsegnn.ops._typed import typed
 from sparsegnn.ops.dropout import Seed, seed_tensor
 
@@ -33,7 +33,7 @@ def hard_concrete(
     `edge_mask=hard_concrete(logits, training=False) > 0`.
 
     Args:
-        logits: `[E]`, float32 or float64.
+        logits: `[E]`, floating point of at least 16 bits.
         beta: Temperature, positive.
         gamma: Lower end of the stretched interval, at most 0.
         zeta: Upper end, at least 1.
@@ -43,7 +43,7 @@ def hard_concrete(
             counter k // 4.
 
     Returns:
-        `[E]` gates in [0, 1] of the dtype of logits.
+        `[E]` gates in [0, 1], float32 (float64 for float64), as `spmm` takes edge values.
 
     Raises:
         ValueError: A shape, dtype, device or parameter does not fit; the message names it.
@@ -56,7 +56,7 @@ def hard_concrete(
     """
     noise = seed_tensor(seed, logits.device) if training else None
     operator = torch.ops.sparsegnn.hard_concrete.default
-    return call(operator, logits, noise, beta, gamma, zeta)  # type: ignore[no-any-return]
+    return call(operator, as_acc(logits, logits.dtype), noise, beta, gamma, zeta)  # type: ignore[no-any-return]
 
 
 @typed
@@ -72,19 +72,20 @@ def hard_concrete_open(
         zeta: Its upper end.
 
     Returns:
-        `sigmoid(logits - beta * log(-gamma / zeta))`, like logits.
+        `sigmoid(logits - beta * log(-gamma / zeta))`, float32 (float64 for float64).
 
     Raises:
         ValueError: beta or zeta is not positive or gamma is not negative.
 
     Source: equation 12 of arXiv 1712.01312.
     """
-    check_floating(logits, "logits")
     if not (0 < beta < math.inf and 0 < zeta < math.inf):
         raise ValueError(f"beta and zeta must be positive and finite, got {beta} and {zeta}.")
     if not -math.inf < gamma < 0:
         raise ValueError(f"gamma must be negative and finite, got {gamma}.")
-    return torch.sigmoid(logits - beta * math.log(-gamma / zeta))
+    values = as_acc(logits, logits.dtype)
+    assert values is not None
+    return torch.sigmoid(values - beta * math.log(-gamma / zeta))
 
 
 @register_fake("sparsegnn::hard_concrete")

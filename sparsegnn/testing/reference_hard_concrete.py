@@ -26,6 +26,6 @@ def reference_hard_concrete(
             scale, x = 1 / beta, (math.log(u) - math.log1p(-u) + logit) / beta
         s = 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
         z = s * (zeta - gamma) + gamma
-        gates.append(min(1.0, max(0.0, z)))
+        gates.append(z if math.isnan(z) else min(1.0, max(0.0, z)))
         slopes.append((zeta - gamma) * s * (1 - s) * scale if 0 < z < 1 else 0.0)
     return torch.tensor(gates, dtype=torch.float64), torch.tensor(slopes, dtype=torch.float64)

@@ -3,6 +3,7 @@
 The sweep corrupts one argument at a time by its kind, so an operator needs no cases of its own.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +15,7 @@ import sparsegnn as sg
 from sparsegnn.testing import (
     reference_edge_scores,
     reference_edge_softmax,
+    reference_hard_concrete,
     reference_sddmm,
     reference_spmm,
     reference_spmm_extreme,
@@ -391,6 +393,20 @@ OPERATORS = {
         lambda edges: {"weight": floats(6, 200)},
         _panels_expected,
         kinds={"weight": "panel weight"},
+    ),
+    "hard_concrete": Operator(
+        sg.ops.hard_concrete,
+        lambda edges: {"logits": floats(edges.edge_index.shape[1]), "seed": 7},
+        lambda edges, logits, seed: [reference_hard_concrete(logits, seed)[0]],
+        kinds={"logits": "dense", "seed": "seed"},
+        names={"logits": ("values",)},
+    ),
+    "hard_concrete_open": Operator(
+        sg.ops.hard_concrete_open,
+        lambda edges: {"logits": floats(6, WIDTH), "zeta": 1.1},
+        lambda edges, logits, zeta: [(logits.double() + 2 / 3 * math.log(11)).sigmoid()],
+        kinds={"logits": "dense"},
+        names={"logits": ("values",)},
     ),
     "dropout": Operator(
         sg.ops.dropout,
