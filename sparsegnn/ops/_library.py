@@ -63,7 +63,8 @@ def as_acc(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
         raise TypeError(
             f"values must be of a floating type of at least 16 bits, got {values.dtype}."
         )
-    return values.to(acc_dtype(dtype)).contiguous()
+    target = acc_dtype(dtype)  # a cast to the same dtype costs as much as a small operator
+    return (values if values.dtype == target else values.to(target)).contiguous()
 
 
 def check_floating(tensor: Tensor, name: str) -> None:
