@@ -42,7 +42,7 @@ format: install
 	git ls-files 'csrc/*.h' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' | xargs $(BIN)/clang-format -i
 
 bench: install
-	$(BIN)/python -m bench $(if $(FULL),--full) $(if $(QUICK),--quick) $(if $(PEERS),--peers $(PEERS)) $(if $(FRESH),--fresh-memory)
+	$(BIN)/python -m bench $(if $(FULL),--full) $(if $(QUICK),--quick) $(if $(PEERS),--peers $(PEERS)) $(if $(KEEP),--keep-memory)
 
 # Needs an NVIDIA GPU; says so in one sentence and succeeds where there is none. Installs nothing and
 # needs no network: takes the first Python whose torch sees a GPU, and builds in place with it.

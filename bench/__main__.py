@@ -40,7 +40,7 @@ def _measure(options: argparse.Namespace) -> Record:
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     mode: Mode = "quick" if options.quick else "full" if options.full else "default"
     notes = optional.enable() if options.peers == "all" else []
-    kept = not options.fresh_memory and sg.keep_freed_memory()
+    kept = options.keep_memory and sg.keep_freed_memory()
     return run(mode, cast(str, options.only), notes, kept)
 
 
@@ -64,9 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", choices=["usual", "all"], default="usual", help="all: also torch-sparse and DGL"
     )
     parser.add_argument(
-        "--fresh-memory",
+        "--keep-memory",
         action="store_true",
-        help="let the C library return freed blocks, so that every call pays for cleared pages",
+        help="keep freed blocks in the process: no call pays for cleared pages, ours or a peer's",
     )
     parser.add_argument("--check", action="store_true", help="exit status 1 if a bar is missed")
     parser.add_argument("--show", type=Path, help="print an existing record instead of measuring")
