@@ -2,6 +2,7 @@
 
 #include <torch/csrc/stable/library.h>
 
+#include <atomic>
 #include <tuple>
 
 #include "cuda_stream.h"
@@ -9,6 +10,7 @@
 #include "huge_pages.h"
 #include "parallel.h"
 #include "rows_args.h"
+#include "spmm_on_cpu.h"
 
 namespace sgnn::binding {
 namespace {
@@ -69,6 +71,29 @@ ForwardCall prepare(const GraphTensors& graph, const OptionalTensor& x_rowptr, c
   return call;
 }
 
+// Computes y from a dense copy of x, where that is faster and the same.
+bool run_dense(const ForwardCall& call) {
+  const RowsSpmmArgs& args = call.args;
+  if (!rows_spmm_dense_pays(args)) return false;
+  constexpr int64_t kBlock = 4096;
+  std::atomic<bool> finite{true};
+  for_each_block(args.csr.nnz, kBlock, 1, [&](int64_t begin, int64_t end) {
+    if (!finite_weights_cpu(args, begin, end)) finite = false;
+  });
+  const Tensor dense = torch::stable::new_empty(call.y, {args.x.num_rows, args.x.num_cols});
+  if (!finite || !rows_to_dense_cpu(args, dense.mutable_data_ptr())) return false;
+  SpmmArgs product;
+  product.csr = args.csr;
+  product.dtype = product.out_dtype = args.dtype;
+  product.width = product.x_stride = args.x.num_cols;
+  product.x = dense.const_data_ptr();
+  product.y = args.y;
+  product.weight = args.weight;
+  product.bits = args.bits;
+  run_spmm_on_cpu(product);
+  return true;
+}
+
 Tensor forward_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, OptionalTensor t_rowptr,
                       OptionalTensor t_col, OptionalTensor t_edge_id, OptionalTensor x_rowptr,
                       Tensor ids, Tensor values, int64_t num_cols, OptionalTensor weight,
@@ -76,6 +101,7 @@ Tensor forward_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, Optiona
   const ForwardCall call = prepare({rowptr, col, edge_id, t_rowptr, t_col, t_edge_id}, x_rowptr,
                                    ids, values, num_cols, {weight, bits, row_scale, col_scale});
   advise_huge_pages(call.y);
+  if (run_dense(call)) return call.y;
   for_each_row_range(call.args.csr, entries_per_row(call.args.x),
                      [&](int64_t begin, int64_t end) { rows_spmm_cpu(call.args, begin, end); });
   return call.y;

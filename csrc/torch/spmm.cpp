@@ -6,7 +6,7 @@
 #include "dropout_args.h"
 #include "graph_args.h"
 #include "huge_pages.h"
-#include "parallel.h"
+#include "spmm_on_cpu.h"
 #include "workspace.h"
 
 namespace sgnn::binding {
@@ -55,18 +55,6 @@ void set_residual(SpmmCall& call, const OptionalTensor& residual, const Tensor& 
   args.residual_stride = call.residual->stride(0);
 }
 
-void run_on_cpu(const SpmmCall& call) {
-  advise_huge_pages(call.y);
-  const int64_t width = call.args.width;
-  const int64_t slice = spmm_cpu_slice(call.args);
-  for (int64_t first = 0; first < width; first += slice) {
-    const int64_t last = first + slice < width ? first + slice : width;
-    for_each_row_range(call.args.csr, last - first, [&](int64_t begin, int64_t end) {
-      spmm_cpu(call.args, begin, end, first, last);
-    });
-  }
-}
-
 template <bool kCuda>
 Tensor spmm(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor,
             OptionalTensor, Tensor x, OptionalTensor weight, OptionalTensor mask,
@@ -97,7 +85,8 @@ Tensor spmm(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, 
     const Tensor workspace = workspace_like(x, spmm_workspace(args));
     check_launch(spmm_cuda(args, workspace.mutable_data_ptr(), current_stream(rowptr)));
   } else {
-    run_on_cpu(call);
+    advise_huge_pages(call.y);
+    run_spmm_on_cpu(args);
   }
   return call.y;
 }

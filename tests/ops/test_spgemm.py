@@ -98,6 +98,23 @@ def test_parallel_entries_and_absent_entries() -> None:
     assert y.tolist() == [[0.0, 3.0, 0.0, 0.0], [8.0, 0.0, 0.0, 0.0]]
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_bad_numbers_meet_stored_entries_only(isa: int, bad: float) -> None:
+    """Also where a dense copy of b would be faster."""
+    rows = sg.ops.topk_rows(torch.randn(400, 64), 8)
+    dense = sparse(64, 50)
+    matrix = sg.SparseMatrix.from_dense(dense)
+    clean = sg.ops.spgemm(rows, matrix)
+    assert_close(clean, scipy_product(rows.to_dense(), dense))
+    rows.values[7, 3] = bad
+    y = sg.ops.spgemm(rows, matrix)
+    reached = dense[int(rows.ids[7, 3])] != 0
+    assert not y[7, reached].isfinite().any()
+    assert_close(y[7, ~reached], clean[7, ~reached].double())
+    y[7], clean[7] = 0, 0
+    assert_close(y, clean.double())
+
+
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_same_bits_for_every_thread_count(threads: int) -> None:
     rows = sg.ops.topk_rows(torch.randn(3000, 64), 8)

@@ -38,6 +38,16 @@ struct RowsSpmmArgs {
 // Computes y of rows [begin, end) on the calling thread.
 void rows_spmm_cpu(const RowsSpmmArgs& args, int64_t begin, int64_t end);
 
+// Whether y is computed faster by spmm_cpu from a dense copy of x: one that stays in the L2 cache,
+// with so many stored entries that whole vectors cost less than the entries one by one.
+bool rows_spmm_dense_pays(const RowsSpmmArgs& args);
+
+// Writes x as T [K, F]. Returns false, `dense` being of no use, where x stores a place twice.
+bool rows_to_dense_cpu(const RowsSpmmArgs& args, void* dense);
+
+// Whether all of weight[begin, end) is finite: beside any other an absent entry is no zero.
+bool finite_weights_cpu(const RowsSpmmArgs& args, int64_t begin, int64_t end);
+
 // Writes `edges` of the kept edges of rows [begin, end), and adds their share to `values`, acc_t<T>
 // [nnz of X], a sum over all rows. For few columns K: the caller adds the sums of several ranges.
 void rows_spmm_edges_cpu(const RowsSpmmArgs& args, int64_t begin, int64_t end);
