@@ -11,7 +11,7 @@ from sparsegnn.ops import spmm_derivative as spmm_derivative  # registers it
 from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
 from sparsegnn.ops._library import as_acc, call
-from sparsegnn.ops._typed import typed
+from sparsegnn.ops._typed import check_tensor, typed
 from sparsegnn.ops._vmap import needs_grad
 from sparsegnn.ops.dropout import Seed, seed_tensor
 from sparsegnn.ops.dropout import dropout as apply_dropout
@@ -158,6 +158,7 @@ def _epilogue(
     y = y.to(out_dtype or y.dtype)
     residual = residual if residual is None else autocast(residual, y.dtype)
     if bias is not None:
+        check_tensor("bias", bias, y.device, floating=True)
         if bias.shape != y.shape[1:]:
             raise ValueError(f"bias must have shape {list(y.shape[1:])}, got {list(bias.shape)}.")
         y = y + bias.to(y.dtype)
