@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.ops._library import acc_dtype, call, check_devices, register_fake
+from sparsegnn.ops._vmap import needs_grad
 
 if TYPE_CHECKING:
     from sparsegnn.graph import CsrTensors
@@ -33,11 +34,8 @@ def spmm_extreme(
     smallest: bool,
 ) -> Tensor:
     """The extreme message of every target; the edges are kept only where a gradient needs them."""
-    learnt = torch.is_grad_enabled() and any(
-        t is not None and t.requires_grad for t in (x, weight, mask)
-    )
     operator = torch.ops.sparsegnn.spmm_extreme.default
-    y, _ = call(operator, *csr, x, weight, mask, bits, smallest, learnt)
+    y, _ = call(operator, *csr, x, weight, mask, bits, smallest, needs_grad(x, weight, mask))
     return y  # type: ignore[no-any-return]
 
 

@@ -41,6 +41,7 @@ def products() -> dict[str, Product]:
         "spmm": lambda x: sg.ops.spmm(GRAPH, x, edge, KEEP, row_scale=rows, bias=bias, relu=True),
         "spmm mean": lambda x: sg.ops.spmm(GRAPH, x, reduce="mean", residual=x),
         "spmm transpose": lambda x: sg.ops.spmm(GRAPH, x, edge, edge, transpose=True),
+        "spmm max": lambda x: sg.ops.spmm(GRAPH, x, edge, KEEP, reduce="max", bias=bias),
         "spmm rows": lambda x: sg.ops.spmm(GRAPH, sg.ops.topk_rows(x, 5), edge, residual=x),
         "sddmm": lambda x: sg.ops.sddmm(GRAPH, x, x, KEEP),
         "spgemm": lambda x: sg.ops.spgemm(

@@ -40,6 +40,7 @@ CASES: dict[str, Case] = {
     ),
     "spmm transpose": (lambda a, w: sg.ops.spmm(GRAPH, a, w, transpose=True), (A, EDGES)),
     "spmm dropout": (lambda x: sg.ops.spmm(GRAPH, x, dropout=0.5, seed=3), (X,)),
+    "spmm max": (lambda x, w: sg.ops.spmm(GRAPH, x, w, KEEP, reduce="max"), (X, EDGES)),
     "spmm of sparse rows": (
         lambda x, w: sg.ops.spmm(GRAPH, sg.ops.topk_rows(x, 2), w, row_scale=ROWS.detach()),
         (X, EDGES),
