@@ -8,12 +8,13 @@ void check_heads(const Tensor& tensor, int64_t rows, int64_t heads, int64_t widt
                  const Tensor& reference, const char* name) {
   const bool fits = tensor.dim() == 3 && tensor.size(0) == rows && tensor.size(1) == heads &&
                     tensor.size(2) == width;
-  check(fits, std::string(name) + " must have shape [" + std::to_string(rows) + ", " +
-                  std::to_string(heads) + ", " + std::to_string(width) + "], got " +
-                  shape_text(tensor) + ".");
+  SGNN_CHECK(fits, std::string(name) + " must have shape [" + std::to_string(rows) + ", " +
+                       std::to_string(heads) + ", " + std::to_string(width) + "], got " +
+                       shape_text(tensor) + ".");
   check_dtype(tensor, type, name);
   check_device(tensor, reference, name);
-  check(tensor.is_contiguous(), std::string(name) + " must be contiguous, got a strided view.");
+  SGNN_CHECK(tensor.is_contiguous(),
+             std::string(name) + " must be contiguous, got a strided view.");
 }
 
 Tensor acc_empty(const Tensor& like, DType dtype, int64_t rows, int64_t columns) {

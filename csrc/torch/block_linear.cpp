@@ -14,13 +14,15 @@ namespace {
 constexpr int64_t kSampleBlock = 64;  // a multiple of every panel height
 
 void check_block(int64_t block) {
-  check(is_block_size(block), "block must be 16, 32 or 64, got " + std::to_string(block) + ".");
+  SGNN_CHECK(is_block_size(block),
+             "block must be 16, 32 or 64, got " + std::to_string(block) + ".");
 }
 
 void check_columns(const Tensor& tensor, int64_t columns, const char* name) {
   check_dim(tensor, 2, name);
-  check(tensor.size(1) == columns, std::string(name) + " must have " + std::to_string(columns) +
-                                       " columns, got shape " + shape_text(tensor) + ".");
+  SGNN_CHECK(tensor.size(1) == columns, std::string(name) + " must have " +
+                                            std::to_string(columns) + " columns, got shape " +
+                                            shape_text(tensor) + ".");
 }
 
 struct BlockCall {
@@ -48,9 +50,9 @@ BlockCall prepare(const Tensor& rowptr, const Tensor& col, const OptionalTensor&
   args.x = call.x.const_data_ptr();
   check_device(values, rowptr, "values");
   check_dtype(values, acc_scalar_type(args.dtype), "values");
-  check(values.size(0) == args.csr.nnz && values.size(2) == block && values.is_contiguous(),
-        "values must be contiguous of shape [" + std::to_string(args.csr.nnz) + ", b, b], got " +
-            shape_text(values) + ".");
+  SGNN_CHECK(values.size(0) == args.csr.nnz && values.size(2) == block && values.is_contiguous(),
+             "values must be contiguous of shape [" + std::to_string(args.csr.nnz) +
+                 ", b, b], got " + shape_text(values) + ".");
   args.values = values.const_data_ptr();
   args.bias = optional_vector(bias, args.csr.num_rows * block, args.dtype, rowptr, "bias");
   call.y = torch::stable::new_empty(x, {args.num_samples, args.csr.num_rows * block});
@@ -94,8 +96,8 @@ BlockGradCall prepare_grad(const Tensor& rowptr, const Tensor& col, const Option
   check_columns(g, rows_of(rowptr, "rowptr") * block, "g");
   check_columns(x, block_cols * block, "x");
   check_dtype(g, x.scalar_type(), "g");
-  check(g.size(0) == x.size(0), "g must have " + std::to_string(x.size(0)) +
-                                    " rows as x has, got shape " + shape_text(g) + ".");
+  SGNN_CHECK(g.size(0) == x.size(0), "g must have " + std::to_string(x.size(0)) +
+                                         " rows as x has, got shape " + shape_text(g) + ".");
   BlockGradCall call{torch::stable::contiguous(g), torch::stable::contiguous(x), g, {}};
   BlockLinearGradArgs& args = call.args;
   args.csr = csr_arg(rowptr, col, edge_id, block_cols);

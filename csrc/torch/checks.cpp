@@ -46,29 +46,30 @@ int64_t acc_size(DType dtype) { return dtype == DType::kFloat64 ? 8 : 4; }
 
 void check_device(const Tensor& tensor, const Tensor& reference, const char* name) {
   const bool same_type = tensor.is_cuda() == reference.is_cuda();
-  check(same_type && tensor.get_device_index() == reference.get_device_index(),
-        std::string(name) + " must be on the device of the graph, got another device.");
+  SGNN_CHECK(same_type && tensor.get_device_index() == reference.get_device_index(),
+             std::string(name) + " must be on the device of the graph, got another device.");
 }
 
 void check_dim(const Tensor& tensor, int64_t dim, const char* name) {
-  check(tensor.dim() == dim, std::string(name) + " must have " + std::to_string(dim) +
-                                 " dimensions, got shape " + shape_text(tensor) + ".");
+  SGNN_CHECK(tensor.dim() == dim, std::string(name) + " must have " + std::to_string(dim) +
+                                      " dimensions, got shape " + shape_text(tensor) + ".");
 }
 
 void check_dtype(const Tensor& tensor, ScalarType expected, const char* name) {
-  check(tensor.scalar_type() == expected, std::string(name) + " must have dtype " +
-                                              dtype_name(expected) + ", got " +
-                                              dtype_name(tensor.scalar_type()) + ".");
+  SGNN_CHECK(tensor.scalar_type() == expected, std::string(name) + " must have dtype " +
+                                                   dtype_name(expected) + ", got " +
+                                                   dtype_name(tensor.scalar_type()) + ".");
 }
 
 void check_vector(const Tensor& tensor, int64_t size, ScalarType expected, const Tensor& reference,
                   const char* name) {
-  check(tensor.dim() == 1 && tensor.size(0) == size, std::string(name) + " must have shape [" +
-                                                         std::to_string(size) + "], got " +
-                                                         shape_text(tensor) + ".");
+  SGNN_CHECK(tensor.dim() == 1 && tensor.size(0) == size, std::string(name) + " must have shape [" +
+                                                              std::to_string(size) + "], got " +
+                                                              shape_text(tensor) + ".");
   check_dtype(tensor, expected, name);
   check_device(tensor, reference, name);
-  check(tensor.is_contiguous(), std::string(name) + " must be contiguous, got a strided view.");
+  SGNN_CHECK(tensor.is_contiguous(),
+             std::string(name) + " must be contiguous, got a strided view.");
 }
 
 const void* optional_vector(const OptionalTensor& tensor, int64_t size, DType dtype,

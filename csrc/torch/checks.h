@@ -19,9 +19,12 @@ using OptionalTensor = std::optional<Tensor>;
 
 [[noreturn]] void fail(const std::string& message);
 
-inline void check(bool condition, const std::string& message) {
-  if (!condition) fail(message);
-}
+// Fails with the message, whose text is made only then: shapes and numbers cost more than the
+// check.
+#define SGNN_CHECK(condition, message)                \
+  do {                                                \
+    if (!(condition)) ::sgnn::binding::fail(message); \
+  } while (false)
 
 std::string dtype_name(ScalarType type);
 std::string shape_text(const Tensor& tensor);

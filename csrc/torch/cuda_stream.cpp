@@ -11,8 +11,8 @@ namespace sgnn::binding {
 bool stream_symbol_resolved() { return &aoti_torch_get_current_cuda_stream != nullptr; }
 
 Stream current_stream(const Tensor& tensor) {
-  check(stream_symbol_resolved(),
-        "the CUDA stream of torch is not available: this torch was built without CUDA.");
+  SGNN_CHECK(stream_symbol_resolved(),
+             "the CUDA stream of torch is not available: this torch was built without CUDA.");
   void* stream = nullptr;
   STABLE_TORCH_ERROR_CODE_CHECK(
       aoti_torch_get_current_cuda_stream(tensor.get_device_index(), &stream));

@@ -20,11 +20,12 @@ struct DropAndGrowCall {
 };
 
 void check_entries(const Tensor& tensor, const Tensor& weight, const char* name) {
-  check(tensor.numel() == weight.numel(), std::string(name) + " must have the shape of weight, " +
-                                              shape_text(weight) + ", got " + shape_text(tensor) +
-                                              ".");
+  SGNN_CHECK(tensor.numel() == weight.numel(),
+             std::string(name) + " must have the shape of weight, " + shape_text(weight) +
+                 ", got " + shape_text(tensor) + ".");
   check_device(tensor, weight, name);
-  check(tensor.is_contiguous(), std::string(name) + " must be contiguous, got a strided view.");
+  SGNN_CHECK(tensor.is_contiguous(),
+             std::string(name) + " must be contiguous, got a strided view.");
 }
 
 const void* scores_of(const OptionalTensor& tensor, const Tensor& weight, const char* name) {
@@ -44,8 +45,8 @@ void prepare(DropAndGrowCall& call, const Tensor& mask, const Tensor& weight,
   check_entries(weight, weight, "weight");
   check_entries(mask, weight, "mask");
   const ScalarType type = mask.scalar_type();
-  check(type == ScalarType::Bool || type == ScalarType::Byte,
-        "mask must be bool or uint8, got " + dtype_name(type) + ".");
+  SGNN_CHECK(type == ScalarType::Bool || type == ScalarType::Byte,
+             "mask must be bool or uint8, got " + dtype_name(type) + ".");
   args.mask = static_cast<uint8_t*>(mask.mutable_data_ptr());
   args.weight = weight.mutable_data_ptr();
   args.drop_score = scores_of(drop_score, weight, "drop_score");
@@ -54,16 +55,16 @@ void prepare(DropAndGrowCall& call, const Tensor& mask, const Tensor& weight,
   for (const Tensor& tensor : state) {
     check_entries(tensor, weight, "state");
     const auto bytes = static_cast<int64_t>(tensor.element_size());
-    check(bytes <= 8,
-          "state must have elements of at most 8 bytes, got " + std::to_string(bytes) + ".");
+    SGNN_CHECK(bytes <= 8,
+               "state must have elements of at most 8 bytes, got " + std::to_string(bytes) + ".");
     call.states.push_back(tensor.mutable_data_ptr());
     call.state_bytes.push_back(bytes);
   }
   args.num_states = static_cast<int64_t>(state.size());
   args.states = call.states.data();
   args.state_bytes = call.state_bytes.data();
-  check(k >= 0 && k <= args.size,
-        "k must lie in [0, " + std::to_string(args.size) + "], got " + std::to_string(k) + ".");
+  SGNN_CHECK(k >= 0 && k <= args.size, "k must lie in [0, " + std::to_string(args.size) +
+                                           "], got " + std::to_string(k) + ".");
   args.k = k;
   args.magnitude = magnitude;
   args.regrow = regrow;

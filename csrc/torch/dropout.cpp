@@ -11,12 +11,12 @@
 namespace sgnn::binding {
 
 uint32_t checked_dropout_threshold(double p) {
-  check(p >= 0.0 && p <= 1.0, "dropout must lie in [0, 1], got " + std::to_string(p) + ".");
+  SGNN_CHECK(p >= 0.0 && p <= 1.0, "dropout must lie in [0, 1], got " + std::to_string(p) + ".");
   return dropout_threshold(p);
 }
 
 const int64_t* checked_seed(const OptionalTensor& seed, const Tensor& reference) {
-  check(seed.has_value(), "seed must be an int64 tensor of shape [1], got none.");
+  SGNN_CHECK(seed.has_value(), "seed must be an int64 tensor of shape [1], got none.");
   check_vector(*seed, 1, ScalarType::Long, reference, "seed");
   return static_cast<const int64_t*>(seed->const_data_ptr());
 }

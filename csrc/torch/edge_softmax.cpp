@@ -22,7 +22,8 @@ EdgeCall<EdgeScoresArgs> prepare_scores(const Tensor& rowptr, const Tensor& col,
                                         const OptionalTensor& edge_id, const Tensor& t_rowptr,
                                         const OptionalTensor& dst, const OptionalTensor& src,
                                         const OptionalTensor& bits, double negative_slope) {
-  check(dst.has_value() || src.has_value(), "dst must be given where src is not, got neither.");
+  SGNN_CHECK(dst.has_value() || src.has_value(),
+             "dst must be given where src is not, got neither.");
   const Tensor& some = dst.has_value() ? *dst : *src;
   check_dim(some, 2, dst.has_value() ? "dst" : "src");
   EdgeScoresArgs args;

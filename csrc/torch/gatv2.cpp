@@ -91,8 +91,9 @@ Three gatv2_grad(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_row
   const int64_t targets = rows_of(rowptr, "rowptr"), sources = rows_of(t_rowptr, "t_rowptr");
   const CsrArg by_target = csr_arg(rowptr, col, edge_id, sources);
   const CsrArg by_source = csr_arg(t_rowptr, t_col, t_edge_id, targets);
-  check(by_target.nnz == by_source.nnz, "t_col must have shape [" + std::to_string(by_target.nnz) +
-                                            "], got " + shape_text(t_col) + ".");
+  SGNN_CHECK(by_target.nnz == by_source.nnz, "t_col must have shape [" +
+                                                 std::to_string(by_target.nnz) + "], got " +
+                                                 shape_text(t_col) + ".");
   fill_inputs(args, targets, sources, by_target.nnz, x, x_dst, att, bits, negative_slope, dropout,
               seed, rowptr);
   const ScalarType type = x.scalar_type();

@@ -14,11 +14,12 @@ const void* weights_of(const Tensor& tensor, std::initializer_list<int64_t> shap
   bool fits = tensor.dim() == static_cast<int64_t>(shape.size());
   int64_t d = 0;
   for (const int64_t size : shape) fits = fits && tensor.size(d++) == size;
-  check(fits, std::string(name) + " does not fit the features and panels, got shape " +
-                  shape_text(tensor) + ".");
+  SGNN_CHECK(fits, std::string(name) + " does not fit the features and panels, got shape " +
+                       shape_text(tensor) + ".");
   check_dtype(tensor, type, name);
   check_device(tensor, reference, name);
-  check(tensor.is_contiguous(), std::string(name) + " must be contiguous, got a strided view.");
+  SGNN_CHECK(tensor.is_contiguous(),
+             std::string(name) + " must be contiguous, got a strided view.");
   return tensor.const_data_ptr();
 }
 
@@ -61,8 +62,8 @@ Tensor gcn_hidden_on_cpu(Tensor x_rowptr, Tensor x_col, OptionalTensor x_value,
   args.num_panels = w1.size(0);
   args.panel = w1.size(2);
   args.num_outputs = w2.size(0);
-  check(args.num_panels > 0 && args.panel > 0,
-        "w1 must have shape [panels, K, units], got " + shape_text(w1) + ".");
+  SGNN_CHECK(args.num_panels > 0 && args.panel > 0,
+             "w1 must have shape [panels, K, units], got " + shape_text(w1) + ".");
   args.x = csr_arg(x_rowptr, x_col, std::nullopt, w1.size(1));
   args.a = csr_arg(a_rowptr, a_col, std::nullopt, args.x.num_rows);
   const int64_t units = args.num_panels * args.panel;

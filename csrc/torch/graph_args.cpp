@@ -13,8 +13,8 @@ int64_t last_offset(const CsrArg& csr) {
 }  // namespace
 
 int64_t rows_of(const Tensor& rowptr, const char* name) {
-  check(rowptr.dim() == 1 && rowptr.numel() >= 1,
-        std::string(name) + " must have shape [rows + 1], got " + shape_text(rowptr) + ".");
+  SGNN_CHECK(rowptr.dim() == 1 && rowptr.numel() >= 1,
+             std::string(name) + " must have shape [rows + 1], got " + shape_text(rowptr) + ".");
   return rowptr.numel() - 1;
 }
 
@@ -25,8 +25,8 @@ CsrArg csr_arg(const Tensor& rowptr, const Tensor& col, const OptionalTensor& ed
   csr.num_cols = num_cols;
   csr.nnz = col.numel();
   const ScalarType type = rowptr.scalar_type();
-  check(type == ScalarType::Int || type == ScalarType::Long,
-        "rowptr must have dtype int32 or int64, got " + dtype_name(type) + ".");
+  SGNN_CHECK(type == ScalarType::Int || type == ScalarType::Long,
+             "rowptr must have dtype int32 or int64, got " + dtype_name(type) + ".");
   csr.index_type = type == ScalarType::Int ? IndexType::kInt32 : IndexType::kInt64;
   check_vector(rowptr, csr.num_rows + 1, type, rowptr, "rowptr");
   check_vector(col, csr.nnz, type, rowptr, "col");
@@ -37,11 +37,12 @@ CsrArg csr_arg(const Tensor& rowptr, const Tensor& col, const OptionalTensor& ed
     csr.edge_id = edge_id->const_data_ptr();
   }
   if (rowptr.is_cpu()) {
-    check(num_cols <= kMaxCpuColumns, "a graph on the CPU must have at most 2^32 sources, got " +
-                                          std::to_string(num_cols) + ".");
-    check(last_offset(csr) == csr.nnz, "rowptr must end with the number of edges " +
-                                           std::to_string(csr.nnz) + ", got " +
-                                           std::to_string(last_offset(csr)) + ".");
+    SGNN_CHECK(
+        num_cols <= kMaxCpuColumns,
+        "a graph on the CPU must have at most 2^32 sources, got " + std::to_string(num_cols) + ".");
+    SGNN_CHECK(last_offset(csr) == csr.nnz, "rowptr must end with the number of edges " +
+                                                std::to_string(csr.nnz) + ", got " +
+                                                std::to_string(last_offset(csr)) + ".");
   }
   return csr;
 }

@@ -21,9 +21,9 @@ Tensor run(const Tensor& logits, const OptionalTensor& grad, const OptionalTenso
   check_dim(logits, 1, "logits");
   args.dtype = float_type(logits, "logits");
   check_dtype(logits, acc_scalar_type(args.dtype), "logits");
-  check(beta > 0.0, "beta must be positive, got " + std::to_string(beta) + ".");
-  check(gamma <= 0.0, "gamma must be zero or negative, got " + std::to_string(gamma) + ".");
-  check(zeta >= 1.0, "zeta must be one or larger, got " + std::to_string(zeta) + ".");
+  SGNN_CHECK(beta > 0.0, "beta must be positive, got " + std::to_string(beta) + ".");
+  SGNN_CHECK(gamma <= 0.0, "gamma must be zero or negative, got " + std::to_string(gamma) + ".");
+  SGNN_CHECK(zeta >= 1.0, "zeta must be one or larger, got " + std::to_string(zeta) + ".");
   args.beta = beta;
   args.gamma = gamma;
   args.zeta = zeta;

@@ -34,7 +34,7 @@ const int64_t* optional_longs(const OptionalTensor& tensor, int64_t size, const 
 WalkCall prepare(const Tensor& rowptr, const Tensor& col, const OptionalTensor& edge_id,
                  const OptionalTensor& time, const Tensor& start, const OptionalTensor& start_time,
                  int64_t length, int64_t seed, bool strict, bool with_edges) {
-  check(length >= 0, "length must not be negative, got " + std::to_string(length) + ".");
+  SGNN_CHECK(length >= 0, "length must not be negative, got " + std::to_string(length) + ".");
   const int64_t nodes = rows_of(rowptr, "rowptr");
   const int64_t walks = start.numel();
   check_vector(start, walks, ScalarType::Long, rowptr, "start");

@@ -41,17 +41,17 @@ ScalarType id_scalar_type(IdType type) {
 
 RowsArg rows_arg(const OptionalTensor& rowptr, const Tensor& ids, const Tensor& values,
                  int64_t num_cols, const Tensor& reference) {
-  check(num_cols >= 0 && num_cols <= INT32_MAX,
-        "num_cols must lie in [0, 2^31), got " + std::to_string(num_cols) + ".");
+  SGNN_CHECK(num_cols >= 0 && num_cols <= INT32_MAX,
+             "num_cols must lie in [0, 2^31), got " + std::to_string(num_cols) + ".");
   RowsArg rows = rowptr.has_value() ? csr_rows(*rowptr, ids, num_cols) : fixed_rows(ids, num_cols);
   check_device(ids, reference, "ids");
   check_device(values, reference, "values");
   bool same_shape = values.dim() == ids.dim();
   for (int64_t d = 0; same_shape && d < ids.dim(); ++d) same_shape = values.size(d) == ids.size(d);
-  check(same_shape,
-        "values must have shape " + shape_text(ids) + ", got " + shape_text(values) + ".");
-  check(ids.is_contiguous(), "ids must be contiguous, got a strided view.");
-  check(values.is_contiguous(), "values must be contiguous, got a strided view.");
+  SGNN_CHECK(same_shape,
+             "values must have shape " + shape_text(ids) + ", got " + shape_text(values) + ".");
+  SGNN_CHECK(ids.is_contiguous(), "ids must be contiguous, got a strided view.");
+  SGNN_CHECK(values.is_contiguous(), "values must be contiguous, got a strided view.");
   rows.num_cols = num_cols;
   rows.nnz = ids.numel();
   rows.ids = ids.const_data_ptr();

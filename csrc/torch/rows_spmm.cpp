@@ -41,9 +41,9 @@ RowsSpmmArgs common_args(const GraphTensors& graph, const RowsArg& x, const Tens
   args.csr = csr_arg(graph.rowptr, graph.col, graph.edge_id, x.num_rows);
   if (graph.t_rowptr.has_value()) {
     const int64_t sources = rows_of(*graph.t_rowptr, "t_rowptr");
-    check(sources == x.num_rows, "values must have one row per source node, " +
-                                     std::to_string(sources) + ", got " +
-                                     std::to_string(x.num_rows) + ".");
+    SGNN_CHECK(sources == x.num_rows, "values must have one row per source node, " +
+                                          std::to_string(sources) + ", got " +
+                                          std::to_string(x.num_rows) + ".");
   }
   const int64_t edges = args.csr.nnz;
   args.weight = optional_vector(edge.weight, edges, args.dtype, graph.rowptr, "weight");
@@ -143,9 +143,9 @@ BackwardCall prepare_backward(const GraphTensors& graph, const OptionalTensor& x
   const RowsArg x = rows_arg(x_rowptr, ids, values, g.size(1), graph.rowptr);
   BackwardCall call{with_contiguous_rows(g), g, g, common_args(graph, x, values, edge), {}};
   RowsSpmmArgs& args = call.args;
-  check(g.size(0) == args.csr.num_rows, "g must have one row per target node, " +
-                                            std::to_string(args.csr.num_rows) + ", got shape " +
-                                            shape_text(g) + ".");
+  SGNN_CHECK(g.size(0) == args.csr.num_rows, "g must have one row per target node, " +
+                                                 std::to_string(args.csr.num_rows) +
+                                                 ", got shape " + shape_text(g) + ".");
   args.g = call.g.const_data_ptr();
   args.g_stride = call.g.stride(0);
   const ScalarType acc = acc_scalar_type(args.dtype);
@@ -220,8 +220,8 @@ std::tuple<Tensor, Tensor> backward_on_cuda(Tensor rowptr, Tensor col, OptionalT
                                             OptionalTensor row_scale, OptionalTensor col_scale,
                                             bool need_values, bool need_edges) {
   const torch::stable::accelerator::DeviceGuard guard(rowptr.get_device_index());
-  check(!need_values || t_col.has_value(),
-        "t_col must be given for the gradient of values on a GPU, got none.");
+  SGNN_CHECK(!need_values || t_col.has_value(),
+             "t_col must be given for the gradient of values on a GPU, got none.");
   const BackwardCall call =
       prepare_backward({rowptr, col, edge_id, t_rowptr, t_col, t_edge_id}, x_rowptr, ids, values, g,
                        {weight, bits, row_scale, col_scale}, need_values, need_edges);

@@ -32,12 +32,12 @@ SddmmCall prepare(const Tensor& rowptr, const Tensor& col, const OptionalTensor&
   args.csr = csr_arg(rowptr, col, edge_id, num_cols);
   args.dtype = float_type(a, "a");
   args.width = a.size(1);
-  check(a.size(0) == args.csr.num_rows, "a must have one row per target node, " +
-                                            std::to_string(args.csr.num_rows) + ", got shape " +
-                                            shape_text(a) + ".");
-  check(b.size(0) == num_cols && b.size(1) == args.width,
-        "b must have shape [" + std::to_string(num_cols) + ", " + std::to_string(args.width) +
-            "], got " + shape_text(b) + ".");
+  SGNN_CHECK(a.size(0) == args.csr.num_rows, "a must have one row per target node, " +
+                                                 std::to_string(args.csr.num_rows) +
+                                                 ", got shape " + shape_text(a) + ".");
+  SGNN_CHECK(b.size(0) == num_cols && b.size(1) == args.width,
+             "b must have shape [" + std::to_string(num_cols) + ", " + std::to_string(args.width) +
+                 "], got " + shape_text(b) + ".");
   args.a = call.a.const_data_ptr();
   args.a_stride = call.a.stride(0);
   args.b = call.b.const_data_ptr();

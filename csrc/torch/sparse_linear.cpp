@@ -26,8 +26,8 @@ LinearCall prepare(const Tensor& rowptr, const Tensor& col, const OptionalTensor
   const int64_t in_features = rows_of(t_rowptr, "t_rowptr");
   check_dim(x, 2, "x");
   check_device(x, rowptr, "x");
-  check(x.size(1) == in_features, "x must have " + std::to_string(in_features) +
-                                      " columns, got shape " + shape_text(x) + ".");
+  SGNN_CHECK(x.size(1) == in_features, "x must have " + std::to_string(in_features) +
+                                           " columns, got shape " + shape_text(x) + ".");
   LinearCall call{torch::stable::contiguous(x), x, {}};
   SparseLinearArgs& args = call.args;
   args.csr = csr_arg(rowptr, col, edge_id, in_features);
@@ -81,11 +81,11 @@ GradCall prepare_grad(const Tensor& rowptr, const Tensor& col, const OptionalTen
   check_device(g, rowptr, "g");
   check_device(x, rowptr, "x");
   check_dtype(g, x.scalar_type(), "g");
-  check(x.size(1) == in_features, "x must have " + std::to_string(in_features) +
-                                      " columns, got shape " + shape_text(x) + ".");
-  check(g.size(0) == x.size(0) && g.size(1) == out_features,
-        "g must have shape [" + std::to_string(x.size(0)) + ", " + std::to_string(out_features) +
-            "], got " + shape_text(g) + ".");
+  SGNN_CHECK(x.size(1) == in_features, "x must have " + std::to_string(in_features) +
+                                           " columns, got shape " + shape_text(x) + ".");
+  SGNN_CHECK(g.size(0) == x.size(0) && g.size(1) == out_features,
+             "g must have shape [" + std::to_string(x.size(0)) + ", " +
+                 std::to_string(out_features) + "], got " + shape_text(g) + ".");
   GradCall call{torch::stable::contiguous(g), torch::stable::contiguous(x), g, {}};
   SparseLinearGradArgs& args = call.args;
   args.csr = csr_arg(rowptr, col, edge_id, in_features);

@@ -26,8 +26,8 @@ CsrArg csr_like(const Tensor& rowptr, const Tensor& col, int64_t num_cols, const
 
 SpgemmArgs pattern_args(const Tensor& a_rowptr, const Tensor& a_col, const Tensor& b_rowptr,
                         const Tensor& b_col, int64_t num_cols) {
-  check(num_cols >= 0 && num_cols <= INT32_MAX,
-        "num_cols must lie in [0, 2^31), got " + std::to_string(num_cols) + ".");
+  SGNN_CHECK(num_cols >= 0 && num_cols <= INT32_MAX,
+             "num_cols must lie in [0, 2^31), got " + std::to_string(num_cols) + ".");
   SpgemmArgs args;
   args.a = csr_arg(a_rowptr, a_col, std::nullopt, rows_of(b_rowptr, "b_rowptr"));
   args.b = csr_like(b_rowptr, b_col, num_cols, a_rowptr, "b_rowptr");
@@ -75,9 +75,9 @@ SpgemmArgs columns_args(const Tensor& a_rowptr, const Tensor& a_col, const Tenso
                         int64_t num_cols) {
   SpgemmArgs args = pattern_args(a_rowptr, a_col, b_rowptr, b_col, num_cols);
   args.c = csr_like(rowptr, col, num_cols, a_rowptr, "rowptr");
-  check(args.c.num_rows == args.a.num_rows, "rowptr must have shape [" +
-                                                std::to_string(args.a.num_rows + 1) + "], got " +
-                                                shape_text(rowptr) + ".");
+  SGNN_CHECK(args.c.num_rows == args.a.num_rows, "rowptr must have shape [" +
+                                                     std::to_string(args.a.num_rows + 1) +
+                                                     "], got " + shape_text(rowptr) + ".");
   return args;
 }
 
@@ -112,9 +112,9 @@ struct Matrices {
 SpgemmArgs value_args(const Matrices& m, int64_t num_cols) {
   SpgemmArgs args = pattern_args(m.a_rowptr, m.a_col, m.b_rowptr, m.b_col, num_cols);
   args.c = csr_like(m.c_rowptr, m.c_col, num_cols, m.a_rowptr, "c_rowptr");
-  check(args.c.num_rows == args.a.num_rows, "c_rowptr must have shape [" +
-                                                std::to_string(args.a.num_rows + 1) + "], got " +
-                                                shape_text(m.c_rowptr) + ".");
+  SGNN_CHECK(args.c.num_rows == args.a.num_rows, "c_rowptr must have shape [" +
+                                                     std::to_string(args.a.num_rows + 1) +
+                                                     "], got " + shape_text(m.c_rowptr) + ".");
   args.dtype = float_type(m.b_values, "b_values");
   check_vector(m.a_values, args.a.nnz, acc_scalar_type(args.dtype), m.a_rowptr, "a_values");
   check_vector(m.b_values, args.b.nnz, m.b_values.scalar_type(), m.a_rowptr, "b_values");
@@ -208,11 +208,11 @@ Grads grad_on_cuda(Tensor a_rowptr, Tensor a_col, Tensor a_values, Tensor b_rowp
   const Stream stream = current_stream(a_rowptr);
   if (need_a) check_launch(spgemm_grad_a_cuda(call.args, call.da.mutable_data_ptr(), stream));
   if (!need_b) return {call.da, call.db};
-  check(t_rowptr.has_value() && t_col.has_value(),
-        "t_col must be given for the gradient of b on a GPU, got none.");
+  SGNN_CHECK(t_rowptr.has_value() && t_col.has_value(),
+             "t_col must be given for the gradient of b on a GPU, got none.");
   const CsrArg transposed = csr_arg(*t_rowptr, *t_col, t_edge_id, call.args.a.num_rows);
-  check(transposed.num_rows == call.args.b.num_rows && transposed.nnz == call.args.a.nnz,
-        "t_rowptr must be that of the transpose of a, got another one.");
+  SGNN_CHECK(transposed.num_rows == call.args.b.num_rows && transposed.nnz == call.args.a.nnz,
+             "t_rowptr must be that of the transpose of a, got another one.");
   check_launch(spgemm_grad_b_cuda(call.args, transposed, call.db.mutable_data_ptr(), stream));
   return {call.da, call.db};
 }

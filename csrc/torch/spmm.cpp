@@ -22,8 +22,9 @@ struct SpmmCall {
 void set_features(SpmmCall& call, const Tensor& x, const Tensor& rowptr, int64_t num_cols) {
   check_dim(x, 2, "x");
   check_device(x, rowptr, "x");
-  check(x.size(0) == num_cols, "x must have one row per source node, " + std::to_string(num_cols) +
-                                   ", got shape " + shape_text(x) + ".");
+  SGNN_CHECK(x.size(0) == num_cols, "x must have one row per source node, " +
+                                        std::to_string(num_cols) + ", got shape " + shape_text(x) +
+                                        ".");
   call.args.dtype = float_type(x, "x");
   call.args.width = x.size(1);
   call.x = with_contiguous_rows(x);
@@ -36,8 +37,8 @@ void set_output(SpmmCall& call, std::optional<ScalarType> out_dtype) {
   SpmmArgs& args = call.args;
   const ScalarType type = out_dtype.value_or(call.x.scalar_type());
   args.out_dtype = float_type(type, "out_dtype");
-  check(acc_scalar_type(args.out_dtype) == acc_scalar_type(args.dtype),
-        "out_dtype must be float64 exactly when x is, got " + dtype_name(type) + ".");
+  SGNN_CHECK(acc_scalar_type(args.out_dtype) == acc_scalar_type(args.dtype),
+             "out_dtype must be float64 exactly when x is, got " + dtype_name(type) + ".");
   call.y = torch::stable::new_empty(call.x, {args.csr.num_rows, args.width}, type);
   args.y = call.y.mutable_data_ptr();
 }
@@ -45,9 +46,10 @@ void set_output(SpmmCall& call, std::optional<ScalarType> out_dtype) {
 void set_residual(SpmmCall& call, const OptionalTensor& residual, const Tensor& rowptr) {
   if (!residual.has_value()) return;
   SpmmArgs& args = call.args;
-  check(residual->dim() == 2 && residual->size(0) == args.csr.num_rows &&
-            residual->size(1) == args.width,
-        "residual must have shape " + shape_text(call.y) + ", got " + shape_text(*residual) + ".");
+  SGNN_CHECK(
+      residual->dim() == 2 && residual->size(0) == args.csr.num_rows &&
+          residual->size(1) == args.width,
+      "residual must have shape " + shape_text(call.y) + ", got " + shape_text(*residual) + ".");
   check_dtype(*residual, call.y.scalar_type(), "residual");
   check_device(*residual, rowptr, "residual");
   call.residual = with_contiguous_rows(*residual);

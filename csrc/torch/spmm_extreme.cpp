@@ -18,8 +18,8 @@ void check_features(const Tensor& x, const Tensor& rowptr, int64_t rows, const c
                     const char* nodes) {
   check_dim(x, 2, name);
   check_device(x, rowptr, name);
-  check(x.size(0) == rows, std::string(name) + " must have one row per " + nodes + " node, " +
-                               std::to_string(rows) + ", got shape " + shape_text(x) + ".");
+  SGNN_CHECK(x.size(0) == rows, std::string(name) + " must have one row per " + nodes + " node, " +
+                                    std::to_string(rows) + ", got shape " + shape_text(x) + ".");
 }
 
 template <bool kCuda>
@@ -58,8 +58,9 @@ Results spmm_extreme(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t
 }
 
 void check_arg(const Tensor& arg, const Tensor& grad, const Tensor& rowptr) {
-  check(arg.dim() == 2 && arg.size(0) == grad.size(0) && arg.size(1) == grad.size(1),
-        "arg must have the shape of grad, " + shape_text(grad) + ", got " + shape_text(arg) + ".");
+  SGNN_CHECK(
+      arg.dim() == 2 && arg.size(0) == grad.size(0) && arg.size(1) == grad.size(1),
+      "arg must have the shape of grad, " + shape_text(grad) + ", got " + shape_text(arg) + ".");
   check_dtype(arg, rowptr.scalar_type(), "arg");
   check_device(arg, rowptr, "arg");
 }
@@ -76,8 +77,9 @@ Results spmm_extreme_grad(Tensor t_rowptr, Tensor, OptionalTensor, Tensor rowptr
   check_features(grad, rowptr, targets, "grad", "target");
   check_features(x, rowptr, sources, "x", "source");
   check_dtype(grad, x.scalar_type(), "grad");
-  check(grad.size(1) == x.size(1), "grad must have the width of x, " + std::to_string(x.size(1)) +
-                                       ", got shape " + shape_text(grad) + ".");
+  SGNN_CHECK(grad.size(1) == x.size(1), "grad must have the width of x, " +
+                                            std::to_string(x.size(1)) + ", got shape " +
+                                            shape_text(grad) + ".");
   check_arg(arg, grad, rowptr);
   const Tensor g_rows = with_contiguous_rows(grad);
   const Tensor x_rows = with_contiguous_rows(x);

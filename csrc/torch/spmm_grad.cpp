@@ -38,12 +38,12 @@ SpmmGradCall prepare(const Tensor& rowptr, const Tensor& col, const OptionalTens
   args.csr = csr_arg(rowptr, col, edge_id, targets);
   args.dtype = float_type(x, "x");
   args.width = x.size(1);
-  check(x.size(0) == args.csr.num_rows, "x must have one row per source node, " +
-                                            std::to_string(args.csr.num_rows) + ", got shape " +
-                                            shape_text(x) + ".");
-  check(g.size(0) == targets && g.size(1) == args.width,
-        "grad must have shape [" + std::to_string(targets) + ", " + std::to_string(args.width) +
-            "], got " + shape_text(g) + ".");
+  SGNN_CHECK(x.size(0) == args.csr.num_rows, "x must have one row per source node, " +
+                                                 std::to_string(args.csr.num_rows) +
+                                                 ", got shape " + shape_text(x) + ".");
+  SGNN_CHECK(g.size(0) == targets && g.size(1) == args.width,
+             "grad must have shape [" + std::to_string(targets) + ", " +
+                 std::to_string(args.width) + "], got " + shape_text(g) + ".");
   args.g = call.g.const_data_ptr();
   args.g_stride = call.g.stride(0);
   args.x = call.x.const_data_ptr();

@@ -26,25 +26,25 @@ struct TopkCall {
 };
 
 void check_count(int64_t k, int64_t size) {
-  check(k >= 0 && k <= size,
-        "k must lie in [0, " + std::to_string(size) + "], got " + std::to_string(k) + ".");
+  SGNN_CHECK(k >= 0 && k <= size,
+             "k must lie in [0, " + std::to_string(size) + "], got " + std::to_string(k) + ".");
 }
 
 // One count for all tensors together, or one for each.
 void check_counts(const TopkCall& call, int64_t total) {
   if (!call.args.per_tensor) {
-    check(call.k.size() == 1,
-          "k must be one count, got " + std::to_string(call.k.size()) + " counts.");
+    SGNN_CHECK(call.k.size() == 1,
+               "k must be one count, got " + std::to_string(call.k.size()) + " counts.");
     return check_count(call.k[0], total);
   }
-  check(call.k.size() == call.sizes.size(),
-        "k must hold one count for each of the " + std::to_string(call.sizes.size()) +
-            " tensors, got " + std::to_string(call.k.size()) + " counts.");
+  SGNN_CHECK(call.k.size() == call.sizes.size(),
+             "k must hold one count for each of the " + std::to_string(call.sizes.size()) +
+                 " tensors, got " + std::to_string(call.k.size()) + " counts.");
   for (size_t t = 0; t < call.k.size(); ++t) check_count(call.k[t], call.sizes[t]);
 }
 
 TopkCall prepare(const std::vector<Tensor>& scores, std::vector<int64_t> k, bool per_tensor) {
-  check(!scores.empty(), "scores must hold at least one tensor, got an empty list.");
+  SGNN_CHECK(!scores.empty(), "scores must hold at least one tensor, got an empty list.");
   TopkCall call;
   int64_t total = 0;
   for (const Tensor& tensor : scores) {
@@ -86,7 +86,7 @@ std::vector<Tensor> topk_on_cpu(std::vector<Tensor> scores, std::vector<int64_t>
 
 std::vector<Tensor> topk_on_cuda(std::vector<Tensor> scores, std::vector<int64_t> k,
                                  bool per_tensor) {
-  check(!scores.empty(), "scores must hold at least one tensor, got an empty list.");
+  SGNN_CHECK(!scores.empty(), "scores must hold at least one tensor, got an empty list.");
   const torch::stable::accelerator::DeviceGuard guard(scores[0].get_device_index());
   TopkCall call = prepare(scores, std::move(k), per_tensor);
   const TopkMaskArgs& args = bind(call);

@@ -26,10 +26,10 @@ TopkRowsCall prepare(const Tensor& x, int64_t k, bool magnitude) {
   check_dim(x, 2, "x");
   const DType dtype = float_type(x, "x");
   const int64_t width = x.size(1);
-  check(width <= INT32_MAX,
-        "x must have fewer than 2^31 columns, got shape " + shape_text(x) + ".");
-  check(k >= 0 && k <= width, "k must lie in [0, " + std::to_string(width) +
-                                  "], the columns of x, got " + std::to_string(k) + ".");
+  SGNN_CHECK(width <= INT32_MAX,
+             "x must have fewer than 2^31 columns, got shape " + shape_text(x) + ".");
+  SGNN_CHECK(k >= 0 && k <= width, "k must lie in [0, " + std::to_string(width) +
+                                       "], the columns of x, got " + std::to_string(k) + ".");
   TopkRowsCall call{with_contiguous_rows(x), x, x, {}};
   call.values = torch::stable::new_empty(x, {x.size(0), k});
   call.ids = torch::stable::new_empty(x, {x.size(0), k}, id_scalar_type(id_type_for(width)));
