@@ -87,7 +87,8 @@ class SpmmExtremeRows {
 
   template <int kTile, bool kPartial>
   SGNN_INLINE void take_edges(int slot, int last, int64_t f, int count, Best<kTile>& best) const {
-    constexpr int kDistance = prefetch_distance<kTile, T>();
+    // A row of one line leaves room for more requests in flight.
+    constexpr int kDistance = kTile == 1 ? 32 : prefetch_distance<kTile, T>();
     const T* x = static_cast<const T*>(args_.x) + f;
     for (; slot < last; ++slot) {
       if (prefetch_) prefetch_tile<kTile>(x + edges_.col(slot + kDistance) * args_.x_stride);

@@ -13,7 +13,7 @@ template <typename A>
 class WideEdges {
  public:
   static constexpr int kSize = 256;
-  static constexpr int kAhead = 16;  // columns known past the run, for prefetches
+  static constexpr int kAhead = 32;  // columns known past the run, for prefetches
 
   // `sign` multiplies every coefficient.
   WideEdges(const CsrArg& csr, const void* weight, const void* mask, const uint8_t* bits, A sign)
