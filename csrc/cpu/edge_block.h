@@ -5,20 +5,10 @@
 #include <cstring>
 
 #include "csr_reader.h"
+#include "edge_factors.h"
 #include "sgnn/bitmask.h"
 
 namespace sgnn::cpu::SGNN_ISA {
-
-// Optional factors of an edge; null pointers stand for 1 and for "kept".
-template <typename A>
-struct EdgeFactors {
-  const A* weight;      // by edge id
-  const A* mask;        // by edge id
-  const A* column;      // by column
-  const uint8_t* bits;  // by edge id
-
-  bool any() const { return weight != nullptr || mask != nullptr || column != nullptr; }
-};
 
 template <typename A>
 class EdgeBlock {

@@ -1,14 +1,14 @@
 // The loop body of max and min aggregation over rows [begin, end), for one instruction set: edges
-// are staged by runs, and every tile of columns walks the rows of a run. The smallest message is
+// are staged by spans, and every tile of columns walks the rows of a span. The smallest message is
 // the largest of negated ones.
 #pragma once
 
-#include <algorithm>
+#include <type_traits>
 
 #include "extreme_tile.h"
+#include "row_spans.h"
 #include "scratch.h"
 #include "sgnn/spmm_extreme.h"
-#include "wide_edges.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -21,87 +21,121 @@ class SpmmExtremeRows {
       : args_(args),
         sign_(args.smallest ? A(-1) : A(1)),
         prefetch_(args.csr.num_cols * args.x_stride * static_cast<int64_t>(sizeof(T)) > kNearBytes),
-        edges_(args.csr, args.weight, args.mask, args.bits, sign_),
+        spans_(args.csr, {static_cast<const A*>(args.weight), static_cast<const A*>(args.mask),
+                          nullptr, args.bits}),
         carry_(args.width + kLanes<A>) {}
 
   void run(int64_t row, int64_t row_end) {
-    const int64_t end = edges_.row_begin(row_end);
-    int64_t position = edges_.row_begin(row);
-    bool started = false;
-    while (row < row_end) {
-      const int64_t stop = std::min(position + WideEdges<A>::kSize, end);
-      if (position < stop) edges_.load(position, stop);
-      const Span span{row, row_end, position, stop, started};
+    spans_.for_each(row, row_end, [&](const Span& span) {
       for_each_tile<kMaxTile, A>(0, args_.width, [&](auto shape, int64_t f, int count) {
         using Shape = decltype(shape);
         run_rows<Shape::kTile, Shape::kPartial>(span, f, count);
       });
-      for (; row < row_end && edges_.row_begin(row + 1) <= stop; ++row) started = false;
-      if (row < row_end) {
-        const int64_t begin = std::max(edges_.row_begin(row), position);
-        started = started || (begin < stop && edges_.slot(begin) < edges_.slot(stop));
-      }
-      position = stop;
-    }
+    });
   }
 
  private:
   static constexpr int kMaxTile = 8;
+  static constexpr int kChains = 4;                 // of maxima, to hide their latency
+  static constexpr int64_t kLongRow = 8;            // edges from which the chains pay
   static constexpr int64_t kNearBytes = 512 << 10;  // x that the L2 cache holds: no prefetch
 
-  // Rows of the staged run [begin, end); `started`: the first has kept edges in earlier runs.
-  struct Span {
-    int64_t row;
-    int64_t row_end;
-    int64_t begin;
-    int64_t end;
-    bool started;
-  };
+  using Span = typename RowSpans<A>::Span;
+  using Block = typename SpmmStage<A>::Block;
 
   template <int kTile>
   using Best = std::conditional_t<kArg, LargestWithSlot<A, kTile>, Largest<A, kTile>>;
 
+  // Out of line: inlined side by side, the tiles would spill their registers.
   template <int kTile, bool kPartial>
-  void run_rows(const Span& span, int64_t f, int count) {
-    bool started = span.started;
-    int64_t position = span.begin;
-    for (int64_t row = span.row; row < span.row_end; ++row, started = false) {
-      const int64_t row_stop = edges_.row_begin(row + 1);
-      const int64_t stop = std::min(row_stop, span.end);
-      const int slot = position < stop ? edges_.slot(position) : 0;
-      const int last = position < stop ? edges_.slot(stop) : 0;
+  __attribute__((noinline)) void run_rows(const Span& span, int64_t f, int count) {
+    bool started = span.kept_before > 0;
+    int64_t slot = 0;
+    for (int r = 0; r < span.rows; ++r) {
+      const int64_t end = span.end_slot[r];
+      const int64_t row = span.row + r;
       Best<kTile> best;
+      start_row<kTile>(slot, started, f, best);
+      take_edges<kTile, kPartial>(span.block, slot, end, f, count, best);
+      if constexpr (kArg) write_arg<kTile>(row, slot < end, started, f, count, best);
+      write<kTile, kPartial>(row, started || slot < end, f, count, best);
+      started = false;
+      slot = end;
+    }
+    if (!span.open) return;
+    Best<kTile> best;
+    start_row<kTile>(slot, started, f, best);
+    take_edges<kTile, kPartial>(span.block, slot, span.slots, f, count, best);
+    if constexpr (kArg) {
+      write_arg<kTile>(span.row + span.rows, slot < span.slots, started, f, count, best);
+    }
+    keep<kTile>(f, best);
+  }
+
+  // A row begins from its edges in earlier spans when it has `started` there.
+  template <int kTile>
+  SGNN_INLINE void start_row(int64_t slot, bool started, int64_t f, Best<kTile>& best) const {
 #pragma GCC unroll 8
-      for (int v = 0; v < kTile; ++v) {
-        const vec_t<A> before =
-            started ? load(carry_.data() + f + v * kLanes<A>) : splat(kLowest<A>);
-        best.start(v, before, started ? -1 : slot);
-      }
-      take_edges<kTile, kPartial>(slot, last, f, count, best);
-      if constexpr (kArg) write_arg<kTile>(row, slot < last, started, f, count, best);
-      if (row_stop > span.end) return keep<kTile>(f, best);
-      write<kTile, kPartial>(row, started || slot < last, f, count, best);
-      position = stop;
+    for (int v = 0; v < kTile; ++v) {
+      const vec_t<A> before = started ? load(carry_.data() + f + v * kLanes<A>) : splat(kLowest<A>);
+      best.start(v, before, started ? -1 : static_cast<int>(slot));
     }
   }
 
+  // Takes the edges of slots [slot, end).
   template <int kTile, bool kPartial>
-  SGNN_INLINE void take_edges(int slot, int last, int64_t f, int count, Best<kTile>& best) const {
+  SGNN_INLINE void take_edges(const Block& block, int64_t slot, int64_t end, int64_t f, int count,
+                              Best<kTile>& best) const {
+    if constexpr (!kArg && kTile <= 2) {
+      if (end - slot >= kLongRow) {
+        slot = take_chains<kTile, kPartial>(block, slot, end, f, count, best);
+      }
+    }
+    for (; slot < end; ++slot) take_edge<kTile, kPartial>(block, slot, f, count, best);
+  }
+
+  // Takes the edges by fours. Returns the slot of the first one left.
+  template <int kTile, bool kPartial>
+  SGNN_INLINE int64_t take_chains(const Block& block, int64_t slot, int64_t end, int64_t f,
+                                  int count, Best<kTile>& best) const {
+    Best<kTile> more[kChains - 1];
+#pragma GCC unroll 3
+    for (auto& chain : more) {
+      for (int v = 0; v < kTile; ++v) chain.start(v, splat(kLowest<A>), 0);
+    }
+    for (; slot + kChains <= end; slot += kChains) {
+      take_edge<kTile, kPartial>(block, slot, f, count, best);
+#pragma GCC unroll 3
+      for (int k = 0; k + 1 < kChains; ++k) {
+        take_edge<kTile, kPartial>(block, slot + k + 1, f, count, more[k]);
+      }
+    }
+#pragma GCC unroll 3
+    for (const auto& chain : more) {
+      for (int v = 0; v < kTile; ++v) best.take(v, chain.best(v), 0);
+    }
+    return slot;
+  }
+
+  template <int kTile, bool kPartial>
+  SGNN_INLINE void take_edge(const Block& block, int64_t slot, int64_t f, int count,
+                             Best<kTile>& best) const {
     // A row of one line leaves room for more requests in flight.
     constexpr int kDistance = kTile == 1 ? 32 : prefetch_distance<kTile, T>();
     const T* x = static_cast<const T*>(args_.x) + f;
-    for (; slot < last; ++slot) {
-      if (prefetch_) prefetch_tile<kTile>(x + edges_.col(slot + kDistance) * args_.x_stride);
-      const T* source = x + edges_.col(slot) * args_.x_stride;
-      const vec_t<A> coefficient = splat(edges_.coefficient(slot));
+    if (prefetch_ && slot + kDistance < block.ahead) {
+      prefetch_tile<kTile>(x + static_cast<int64_t>(block.col[slot + kDistance]) * args_.x_stride);
+    }
+    const T* source = x + static_cast<int64_t>(block.col[slot]) * args_.x_stride;
+    const vec_t<A> coefficient = splat(sign_ * block.coefficient[slot]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kTile; ++v) {
-        best.take(v, coefficient * load_tile<kTile, kPartial>(source, v, count), slot);
-      }
+    for (int v = 0; v < kTile; ++v) {
+      best.take(v, coefficient * load_tile<kTile, kPartial>(source, v, count),
+                static_cast<int>(slot));
     }
   }
 
-  // The sums of a row that goes on in the next run. The tail may reach past the width.
+  // The sums of a row that goes on in the next span. The tail may reach past the width.
   template <int kTile>
   SGNN_INLINE void keep(int64_t f, const Best<kTile>& best) {
 #pragma GCC unroll 8
@@ -117,7 +151,7 @@ class SpmmExtremeRows {
     }
   }
 
-  // `any`: the run has kept edges of the row; `started`: earlier runs had.
+  // `any`: the span has kept edges of the row; `started`: earlier spans had.
   template <int kTile>
   SGNN_INLINE void write_arg(int64_t row, bool any, bool started, int64_t f, int count,
                              const Best<kTile>& best) const {
@@ -140,7 +174,7 @@ class SpmmExtremeRows {
   void write_ids(Index* arg, const Slot* slot, int count, bool started) const {
     for (int i = 0; i < count; ++i) {
       if (slot[i] >= 0) {
-        arg[i] = static_cast<Index>(edges_.id(static_cast<int>(slot[i])));
+        arg[i] = static_cast<Index>(spans_.id(slot[i]));
       } else if (!started) {
         arg[i] = Index(-1);
       }
@@ -150,7 +184,7 @@ class SpmmExtremeRows {
   const SpmmExtremeArgs& args_;
   const A sign_;
   const bool prefetch_;
-  WideEdges<A> edges_;
+  RowSpans<A> spans_;
   Scratch<A> carry_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "row_spans.h"
 #include "spmm_finish.h"
 #include "spmm_tile.h"
 
@@ -23,8 +24,8 @@ class SpmmRows {
         row_scale_(static_cast<const A*>(args.row_scale)),
         scaled_(args.mean || args.row_scale != nullptr),
         prefetch_(args.csr.num_cols * args.x_stride * element_bytes(args.dtype) > kNearBytes),
-        stage_(args),
-        csr_(stage_.csr()),
+        spans_(args.csr, {static_cast<const A*>(args.weight), static_cast<const A*>(args.mask),
+                          static_cast<const A*>(args.col_scale), args.bits}),
         finish_(args) {}
 
   // Columns [first, last) of rows [begin, end).
@@ -36,63 +37,10 @@ class SpmmRows {
   }
 
  private:
-  static constexpr int64_t kSlots = SpmmStage<A>::kSlots;
-  static constexpr int kMaxRows = 256;
-
-  // What the tiles share: staged edges, the rows that end among them, and perhaps the first part of
-  // one more. `end_slot_` has the slots at which the rows end.
-  struct Span {
-    typename SpmmStage<A>::Block block;
-    int64_t row;
-    int rows;
-    int64_t slots;
-    bool continued;       // the first row has edges in an earlier span
-    bool open;            // the row after the last has edges in this span
-    int64_t kept_before;  // of the first row, in earlier spans
-  };
+  using Span = typename RowSpans<A>::Span;
 
   void run_columns(int64_t row, int64_t row_end, int64_t first, int64_t last) {
-    const int64_t end = csr_.begin(row_end);
-    int64_t position = csr_.begin(row);
-    Span span{};
-    while (row < row_end) {
-      const int64_t stop =
-          take_rows(row, row_end, position, std::min((position / kSlots + 1) * kSlots, end), span);
-      span.block = stage_.stage(position, stop);
-      to_slots(position, stop, span);
-      run_tiles(span, first, last);
-      const int64_t closed = span.rows > 0 ? end_slot_[span.rows - 1] : 0;
-      span.kept_before = (span.rows > 0 ? 0 : span.kept_before) + span.slots - closed;
-      span.continued = span.open;
-      row += span.rows;
-      position = stop;
-    }
-  }
-
-  // Takes the rows from `row` on that end at positions up to `limit`. Returns where the span stops.
-  int64_t take_rows(int64_t row, int64_t row_end, int64_t position, int64_t limit, Span& span) {
-    const int most = static_cast<int>(std::min<int64_t>(kMaxRows, row_end - row));
-    int rows = 0;
-    int64_t closed = position;
-    for (; rows < most; ++rows) {
-      const int64_t row_stop = csr_.begin(row + rows + 1);
-      if (row_stop > limit) break;
-      end_slot_[rows] = static_cast<int32_t>(row_stop - position);
-      closed = row_stop;
-    }
-    span.row = row;
-    span.rows = rows;
-    span.open = rows < most && limit > closed;
-    return rows < most ? limit : closed;
-  }
-
-  // Offsets of positions become slots of kept edges.
-  void to_slots(int64_t position, int64_t stop, Span& span) {
-    span.slots = stage_.slot(position, stop);
-    if (!stage_.drops()) return;
-    for (int r = 0; r < span.rows; ++r) {
-      end_slot_[r] = static_cast<int32_t>(stage_.slot(position, position + end_slot_[r]));
-    }
+    spans_.for_each(row, row_end, [&](const Span& span) { run_tiles(span, first, last); });
   }
 
   void run_tiles(const Span& span, int64_t first, int64_t last) {
@@ -133,7 +81,7 @@ class SpmmRows {
     int64_t slot = 0;
     int64_t kept_before = span.kept_before;
     for (int r = 0; r < span.rows; ++r) {
-      const int64_t end = end_slot_[r];
+      const int64_t end = span.end_slot[r];
       tile.add_edges(span.block, slot, end, sum);
       finish_.template write_tile<T, kTile, kPartial>(
           span.row + r, f, count, row_factor(span.row + r, kept_before + end - slot), sum);
@@ -159,10 +107,8 @@ class SpmmRows {
   const A* row_scale_;
   const bool scaled_;
   const bool prefetch_;
-  SpmmStage<A> stage_;
-  const CsrReader& csr_;
+  RowSpans<A> spans_;
   SpmmFinish<A> finish_;
-  int32_t end_slot_[kMaxRows];
   A carry_[kMaxColumns + kLanes<A>];  // sums of a row that goes on in the next block
 };
 

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "csr_reader.h"
+#include "edge_factors.h"
 #include "sgnn/bitmask.h"
-#include "sgnn/spmm.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -21,12 +21,12 @@ class SpmmStage {
 
   static constexpr int64_t kSlots = 256;
 
-  explicit SpmmStage(const SpmmArgs& args)
-      : csr_(args.csr),
-        weight_(static_cast<const A*>(args.weight)),
-        mask_(static_cast<const A*>(args.mask)),
-        col_scale_(static_cast<const A*>(args.col_scale)),
-        bits_(args.bits),
+  SpmmStage(const CsrArg& csr, const EdgeFactors<A>& factors)
+      : csr_(csr),
+        weight_(factors.weight),
+        mask_(factors.mask),
+        col_scale_(factors.column),
+        bits_(factors.bits),
         plain_(mask_ == nullptr && bits_ == nullptr && col_scale_ == nullptr) {
     if (plain_ && weight_ == nullptr) {
       for (A& one : coefficient_) one = A(1);
@@ -53,6 +53,11 @@ class SpmmStage {
     if (plain_ && csr_.in_order()) return {col, weight_ + begin, ahead};
     fill(col, count, [&](const auto& use) { csr_.for_each_id(begin_, count, use); });
     return {col, coefficient_, ahead};
+  }
+
+  // Edge id of a slot of the block staged last.
+  SGNN_INLINE int64_t id(int64_t slot) const {
+    return bits_ == nullptr ? csr_.id(begin_ + slot) : id_[slot];
   }
 
   // Slot of a position in the block, or of the next kept one after it.
