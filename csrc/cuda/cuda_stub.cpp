@@ -5,6 +5,7 @@
 #include "sgnn/dropout.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
+#include "sgnn/gat.h"
 #include "sgnn/hard_concrete.h"
 #include "sgnn/random_walk.h"
 #include "sgnn/rows_spmm.h"
@@ -45,6 +46,11 @@ Status edge_scores_cuda(const EdgeScoresArgs&, Stream) { return kMissing; }
 Status edge_sum_cuda(const EdgeSumArgs&, Stream) { return kMissing; }
 Status edge_softmax_cuda(const EdgeSoftmaxArgs&, Stream) { return kMissing; }
 Status edge_softmax_grad_cuda(const EdgeSoftmaxGradArgs&, Stream) { return kMissing; }
+
+int64_t gat_workspace(const GatArgs&) { return 0; }
+int64_t gat_grad_workspace(const GatGradArgs&) { return 0; }
+Status gat_cuda(const GatArgs&, void*, Stream) { return kMissing; }
+Status gat_grad_cuda(const GatGradArgs&, void*, Stream) { return kMissing; }
 
 int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }
 int64_t sparse_linear_grad_workspace(const SparseLinearGradArgs&) { return 0; }

@@ -1,4 +1,4 @@
-// Hub rows of SpMM and of its gradients, cut into chunks that warps sum side by side.
+// Hub rows of SpMM, of its gradients and of attention, cut into chunks that warps sum side by side.
 //
 // Chunk boundaries are the multiples of `chunk` among all stored positions, so a chunk finds its
 // row by a search and no list of hubs is needed. A row is a hub when it has more than 2 * chunk
@@ -72,9 +72,8 @@ struct Span {
 
 // The hub row that holds the boundary of `chunk`, whole; row -1 when the row there is no hub. The
 // warp searches together.
-template <typename Index, typename Acc>
-__device__ __forceinline__ Span hub_at(const CsrView<Index>& csr, const HubSplit<Acc>& split,
-                                       int64_t chunk) {
+template <typename Csr, typename Acc>
+__device__ __forceinline__ Span hub_at(const Csr& csr, const HubSplit<Acc>& split, int64_t chunk) {
   if (chunk >= split.chunks) return {-1, 0, 0, -1};
   const int64_t row = warp_row_of(csr.rowptr, 0, csr.num_rows, chunk * split.chunk);
   const int64_t begin = csr.rowptr[row];
@@ -82,8 +81,8 @@ __device__ __forceinline__ Span hub_at(const CsrView<Index>& csr, const HubSplit
   return {split.is_hub(end - begin) ? row : -1, begin, end, -1};
 }
 
-template <typename Index, typename Acc>
-__device__ __forceinline__ Span chunk_span(const CsrView<Index>& csr, const HubSplit<Acc>& split,
+template <typename Csr, typename Acc>
+__device__ __forceinline__ Span chunk_span(const Csr& csr, const HubSplit<Acc>& split,
                                            int64_t chunk) {
   Span span = hub_at(csr, split, chunk);
   const int64_t boundary = chunk * split.chunk;
@@ -94,9 +93,8 @@ __device__ __forceinline__ Span chunk_span(const CsrView<Index>& csr, const HubS
 }
 
 // The whole of `row`; row -1 when it is past the last one or a hub.
-template <typename Index, typename Acc>
-__device__ __forceinline__ Span row_span(const CsrView<Index>& csr, const HubSplit<Acc>& split,
-                                         int64_t row) {
+template <typename Csr, typename Acc>
+__device__ __forceinline__ Span row_span(const Csr& csr, const HubSplit<Acc>& split, int64_t row) {
   if (row >= csr.num_rows) return {-1, 0, 0, -1};
   const int64_t begin = csr.rowptr[row];
   const int64_t end = csr.rowptr[row + 1];
@@ -104,8 +102,8 @@ __device__ __forceinline__ Span row_span(const CsrView<Index>& csr, const HubSpl
 }
 
 // The whole of the hub whose first chunk is `chunk`; row -1 when there is none.
-template <typename Index, typename Acc>
-__device__ __forceinline__ Span hub_from(const CsrView<Index>& csr, const HubSplit<Acc>& split,
+template <typename Csr, typename Acc>
+__device__ __forceinline__ Span hub_from(const Csr& csr, const HubSplit<Acc>& split,
                                          int64_t chunk) {
   Span hub = hub_at(csr, split, chunk);
   if (hub.row >= 0 && chunk * split.chunk - hub.begin >= split.chunk) hub.row = -1;

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "sgnn/dropout.h"
+#include "sgnn/gat.h"
 #include "sgnn/hard_concrete.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
@@ -22,6 +23,8 @@ bool explains(sgnn::Status status) {
 SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(!sgnn::cuda_compiled());
   CHECK(explains(sgnn::dropout_cuda({}, nullptr)));
+  CHECK(explains(sgnn::gat_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::gat_grad_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::spmm_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::hard_concrete_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_extreme_cuda({}, nullptr)));
@@ -35,6 +38,8 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(explains(sgnn::rows_spmm_edges_cuda({}, nullptr)));
   CHECK(explains(sgnn::rows_spmm_values_cuda({}, nullptr)));
   CHECK(explains(sgnn::topk_rows_cuda({}, nullptr)));
+  CHECK(sgnn::gat_workspace({}) == 0);
+  CHECK(sgnn::gat_grad_workspace({}) == 0);
   CHECK(sgnn::spmm_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_grad_workspace({}) == 0);

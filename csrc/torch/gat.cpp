@@ -3,11 +3,14 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 
+#include <optional>
 #include <tuple>
 
 #include "attention_args.h"
+#include "cuda_stream.h"
 #include "huge_pages.h"
 #include "parallel.h"
+#include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
@@ -15,24 +18,49 @@ namespace {
 using Forward = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>;
 using Backward = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
-void run(const GatArgs& args) {
+void run_on_cpu(const GatArgs& args) {
   for_each_row_range(args.csr, args.heads * args.width,
                      [&](int64_t begin, int64_t end) { gat_cpu(args, begin, end); });
 }
 
-void run(const GatGradArgs& args, int64_t targets) {
+void run_on_cpu(const GatGradArgs& args) {
   constexpr int64_t kBlock = 64;
   const int64_t columns = args.heads * args.width;
-  for_each_block(targets, kBlock, columns,
+  for_each_block(args.csr.num_cols, kBlock, columns,
                  [&](int64_t begin, int64_t end) { gat_grad_targets_cpu(args, begin, end); });
   for_each_row_range(args.csr, columns,
                      [&](int64_t begin, int64_t end) { gat_grad_sources_cpu(args, begin, end); });
 }
 
+void run_on_cuda(const GatArgs& args, const Tensor& x) {
+  const Tensor workspace = workspace_like(x, gat_workspace(args));
+  check_launch(gat_cuda(args, workspace.mutable_data_ptr(), current_stream(x)));
+}
+
+void run_on_cuda(const GatGradArgs& args, const Tensor& x) {
+  const Tensor workspace = workspace_like(x, gat_grad_workspace(args));
+  check_launch(gat_grad_cuda(args, workspace.mutable_data_ptr(), current_stream(x)));
+}
+
+// Runs a call whose large results are `first` and `second`.
+template <bool kCuda, typename Args>
+void run(const Args& args, const Tensor& x, const Tensor& first, const Tensor& second) {
+  if constexpr (kCuda) {
+    run_on_cuda(args, x);
+  } else {
+    advise_huge_pages(first);
+    advise_huge_pages(second);
+    run_on_cpu(args);
+  }
+}
+
+template <bool kCuda>
 Forward gat(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor,
             OptionalTensor, Tensor x, Tensor s_dst, Tensor s_src, OptionalTensor edge_score,
             OptionalTensor bits, double negative_slope, double dropout, OptionalTensor seed,
             bool keep_positive) {
+  std::optional<torch::stable::accelerator::DeviceGuard> guard;
+  if constexpr (kCuda) guard.emplace(rowptr.get_device_index());
   GatArgs args;
   const int64_t sources = rows_of(t_rowptr, "t_rowptr");
   args.csr = csr_arg(rowptr, col, edge_id, sources);
@@ -52,17 +80,18 @@ Forward gat(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, 
     args.positive = positive.mutable_data_ptr();
     args.positive_weight = positive_weight.mutable_data_ptr();
   }
-  advise_huge_pages(y);
-  advise_huge_pages(positive);
-  run(args);
+  run<kCuda>(args, x, y, positive);
   return {y, row_max, inv_sum, positive, positive_weight};
 }
 
+template <bool kCuda>
 Backward gat_grad(Tensor rowptr, Tensor, OptionalTensor, Tensor t_rowptr, Tensor t_col,
                   OptionalTensor t_edge_id, Tensor grad, Tensor x, Tensor s_dst, Tensor s_src,
                   OptionalTensor edge_score, OptionalTensor bits, Tensor y, Tensor row_max,
                   Tensor inv_sum, Tensor positive, Tensor positive_weight, double negative_slope,
                   double dropout, OptionalTensor seed, bool score_grad) {
+  std::optional<torch::stable::accelerator::DeviceGuard> guard;
+  if constexpr (kCuda) guard.emplace(rowptr.get_device_index());
   GatGradArgs args;
   const int64_t targets = rows_of(rowptr, "rowptr");
   args.csr = csr_arg(t_rowptr, t_col, t_edge_id, targets);
@@ -94,9 +123,7 @@ Backward gat_grad(Tensor rowptr, Tensor, OptionalTensor, Tensor t_rowptr, Tensor
   args.grad_dst = grad_dst.mutable_data_ptr();
   args.grad_src = grad_src.mutable_data_ptr();
   if (score_grad) args.grad_score = grad_score.mutable_data_ptr();
-  advise_huge_pages(grad_x);
-  advise_huge_pages(stats);
-  run(args, targets);
+  run<kCuda>(args, x, grad_x, stats);
   return {grad_x, grad_dst, grad_src, grad_score};
 }
 
@@ -104,6 +131,10 @@ Backward gat_grad(Tensor rowptr, Tensor, OptionalTensor, Tensor t_rowptr, Tensor
 }  // namespace sgnn::binding
 
 STABLE_TORCH_LIBRARY_IMPL(sparsegnn, CPU, m) {
-  m.impl("gat", TORCH_BOX(&sgnn::binding::gat));
-  m.impl("gat_grad", TORCH_BOX(&sgnn::binding::gat_grad));
+  m.impl("gat", TORCH_BOX(&sgnn::binding::gat<false>));
+  m.impl("gat_grad", TORCH_BOX(&sgnn::binding::gat_grad<false>));
+}
+STABLE_TORCH_LIBRARY_IMPL(sparsegnn, CUDA, m) {
+  m.impl("gat", TORCH_BOX(&sgnn::binding::gat<true>));
+  m.impl("gat_grad", TORCH_BOX(&sgnn::binding::gat_grad<true>));
 }

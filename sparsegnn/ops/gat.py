@@ -13,7 +13,6 @@ from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, regis
 from sparsegnn.ops._typed import typed
 from sparsegnn.ops._vmap import needs_grad
 from sparsegnn.ops.dropout import Seed, seed_tensor
-from sparsegnn.ops.gat_composite import gat_composite, gat_grad_composite
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
@@ -61,8 +60,7 @@ def gat(
         ValueError: A shape, dtype or device does not fit; the message names the argument.
         TypeError: edge_mask is a floating mask.
 
-    On a GPU the operator is composed of others and stores values per edge and head, never a row per
-    edge. Deterministic, whatever the number of threads. Differentiable once, in x, s_dst, s_src and
+    Deterministic, whatever the number of threads. Differentiable once, in x, s_dst, s_src and
     edge_score: a second derivative raises a RuntimeError (compose `edge_scores`, `edge_softmax`
     and `spmm` where one is needed). Under `torch.autocast` x is cast to its dtype (float64 is left
     alone); scores stay as they are.
@@ -178,6 +176,3 @@ def no_second_derivative(ctx: Any, *grads: Any) -> NoReturn:
 
 
 torch.library.register_autograd("sparsegnn::gat_grad", no_second_derivative)
-
-torch.library.impl("sparsegnn::gat", "CUDA", gat_composite)
-torch.library.impl("sparsegnn::gat_grad", "CUDA", gat_grad_composite)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from sparsegnn.graph import CsrTensors
 from sparsegnn.ops._library import acc_dtype
-from sparsegnn.ops.gat_composite import aggregate
 
 
 def gatv2_composite(*arguments: Any) -> tuple[Tensor, ...]:
@@ -21,7 +20,7 @@ def gatv2_composite(*arguments: Any) -> tuple[Tensor, ...]:
     x, x_dst, att, bits, slope, dropout, seed = arguments[6:]
     alpha = _weights(csr, x, x_dst, att, bits, slope)
     dropped = torch.ops.sparsegnn.dropout.default(alpha, dropout, seed) if dropout > 0 else alpha
-    y = aggregate(csr, x, dropped, bits)
+    y = _aggregate(csr, x, dropped, bits)
     stats = [alpha.new_zeros(y.shape[:2]) for _ in range(2)]
     return y, *stats
 
@@ -41,7 +40,7 @@ def gatv2_grad_composite(*arguments: Any) -> tuple[Tensor, ...]:
         inner = ops.dropout.default(inner, dropout, seed)
         dropped = ops.dropout.default(alpha, dropout, seed)
     change = ops.edge_softmax_grad.default(*csr, alpha, inner, bits)
-    grad_x = aggregate(csr.transposed(), grad, dropped, bits)
+    grad_x = _aggregate(csr.transposed(), grad, dropped, bits)
     grad_dst, grad_att = torch.empty_like(x_dst), torch.empty_like(att)
     for h in range(x.shape[1]):
         total = _sums(csr, x[:, h], x_dst[:, h])
@@ -74,3 +73,15 @@ def _sums(csr: CsrTensors, x: Tensor, x_dst: Tensor) -> Tensor:
     if csr.edge_id is None:
         return stored
     return torch.empty_like(stored).index_copy_(0, csr.edge_id.long(), stored)
+
+
+def _aggregate(csr: CsrTensors, x: Tensor, weight: Tensor, bits: Tensor | None) -> Tensor:
+    """`[M, H, D]`: the rows of x `[K, H, D]` weighted by `[E, H]`."""
+    y = x.new_empty(csr.rowptr.shape[0] - 1, x.shape[1], x.shape[2])
+    nothing = (None, None, None)
+    for head in range(x.shape[1]):
+        values = weight[:, head].contiguous()
+        y[:, head] = torch.ops.sparsegnn.spmm.default(
+            *csr, x[:, head], values, None, bits, *nothing, False, False
+        )
+    return y

@@ -7,8 +7,8 @@ namespace sgnn {
 
 // `row_of` of row_search.cuh with the same requirements, by all lanes of a warp together: each
 // round trip to memory narrows the search 32 times.
-template <typename Index>
-__device__ __forceinline__ int64_t warp_row_of(const Index* rowptr, int64_t low, int64_t high,
+template <typename Rowptr>
+__device__ __forceinline__ int64_t warp_row_of(Rowptr rowptr, int64_t low, int64_t high,
                                                int64_t position) {
   const int64_t lane = static_cast<int64_t>(threadIdx.x % kWarpSize);
   while (high - low > 1) {

@@ -12,12 +12,13 @@
 //          = (1 - slope) (dot(g_i, positive_i) - delta * weight of the positive edges),
 // so one pass over the sources, which gathers g_i once, gives all the others.
 // delta is taken from y as it is stored: 16-bit storage rounds it. Sums are taken in a fixed order:
-// deterministic, independent of the thread count. On a GPU the operator is composed of others.
+// deterministic, independent of the thread count.
 #pragma once
 
 #include <cstdint>
 
 #include "sgnn/attention.h"
+#include "sgnn/status.h"
 
 namespace sgnn {
 
@@ -55,5 +56,15 @@ struct GatGradArgs : GatInputs {
 void gat_cpu(const GatArgs& args, int64_t row_begin, int64_t row_end);
 void gat_grad_targets_cpu(const GatGradArgs& args, int64_t row_begin, int64_t row_end);
 void gat_grad_sources_cpu(const GatGradArgs& args, int64_t row_begin, int64_t row_end);
+
+// Bytes of device memory that the launchers need beside their arguments; zero for small graphs.
+int64_t gat_workspace(const GatArgs& args);
+int64_t gat_grad_workspace(const GatGradArgs& args);
+
+// Enqueue all rows on `stream`; the backward's csr is the transpose. Pointers are device pointers,
+// `workspace` is 16-byte aligned and may be null when its size is zero; without one hub rows are
+// left whole. Neither allocates nor synchronises.
+Status gat_cuda(const GatArgs& args, void* workspace, Stream stream);
+Status gat_grad_cuda(const GatGradArgs& args, void* workspace, Stream stream);
 
 }  // namespace sgnn
