@@ -79,7 +79,7 @@ def measure(alternatives: Mapping[str, Run], plan: Plan | None = None) -> dict[s
     with _no_gc():
         for round_index in range(plan.rounds):
             due = list(alternatives) if round_index < plan.min_rounds else quick
-            if round_index >= plan.min_rounds and spent > plan.budget_s:
+            if round_index >= plan.min_rounds and (spent > plan.budget_s or not quick):
                 break
             for name in _rotated(due, round_index):
                 time.sleep(plan.settle_s)

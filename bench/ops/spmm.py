@@ -28,7 +28,7 @@ NOTE = (
 
 def forward(edges: EdgeList, width: int) -> Case:
     """Sum of weighted source rows in float32."""
-    x = _features(edges, width)
+    x = features_of(edges, width)
     graph, other = graph_of(edges), graph_of(_shuffled(edges))
     shuffled = _shuffled(edges).weight
     return Case(
@@ -51,7 +51,7 @@ def forward(edges: EdgeList, width: int) -> Case:
 
 def half_width(edges: EdgeList, width: int) -> Case:
     """The same sum with features stored in bfloat16, beside float32 peers."""
-    x = _features(edges, width)
+    x = features_of(edges, width)
     stored = x.to(torch.bfloat16)
     graph = graph_of(edges)
     return Case(
@@ -72,7 +72,7 @@ def half_width(edges: EdgeList, width: int) -> Case:
 
 def largest(edges: EdgeList, width: int) -> Case:
     """The largest weighted message of every target, column by column, without gradients."""
-    x = _features(edges, width)
+    x = features_of(edges, width)
     graph = graph_of(edges)
     return Case(
         name=f"spmm-max/{edges.name}/width={width}",
@@ -89,7 +89,7 @@ def largest(edges: EdgeList, width: int) -> Case:
 
 def training(edges: EdgeList, width: int, with_pyg: bool = True) -> Case:
     """Forward, then gradients of features and edge weights for a given upstream gradient."""
-    x = _features(edges, width)
+    x = features_of(edges, width)
     upstream = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
     graph, layer = graph_of(edges), aggregate.pyg_layer()
 
@@ -127,7 +127,8 @@ def _shuffled(edges: EdgeList) -> EdgeList:
     return edges.shuffled()
 
 
-def _features(edges: EdgeList, width: int) -> Tensor:
+def features_of(edges: EdgeList, width: int) -> Tensor:
+    """Normal numbers `[nodes, width]`, the same at every call."""
     return torch.randn(edges.num_nodes, width, generator=torch.Generator().manual_seed(1))
 
 

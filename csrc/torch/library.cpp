@@ -94,6 +94,11 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor b_col, Tensor b_values, Tensor c_rowptr, Tensor c_col, Tensor? t_rowptr, "
       "Tensor? t_col, Tensor? t_edge_id, Tensor g, int num_cols, bool need_a, bool need_b) -> "
       "(Tensor, Tensor)");
+  m.def(
+      "spmm_topk(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
+      "Tensor? t_edge_id, Tensor x, Tensor? weight, Tensor? mask, Tensor? bits, Tensor? row_scale, "
+      "Tensor? col_scale, Tensor? bias, bool mean, bool relu, int k, bool magnitude) -> "
+      "(Tensor, Tensor)");
   m.def("topk_rows(Tensor x, int k, bool magnitude) -> (Tensor, Tensor)");
 
   // Linear layers

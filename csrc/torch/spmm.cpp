@@ -4,33 +4,13 @@
 
 #include "cuda_stream.h"
 #include "dropout_args.h"
-#include "graph_args.h"
 #include "huge_pages.h"
+#include "spmm_args.h"
 #include "spmm_on_cpu.h"
 #include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
-
-struct SpmmCall {
-  Tensor x;
-  Tensor y;
-  OptionalTensor residual;
-  SpmmArgs args;
-};
-
-void set_features(SpmmCall& call, const Tensor& x, const Tensor& rowptr, int64_t num_cols) {
-  check_dim(x, 2, "x");
-  check_device(x, rowptr, "x");
-  SGNN_CHECK(x.size(0) == num_cols, "x must have one row per source node, " +
-                                        std::to_string(num_cols) + ", got shape " + shape_text(x) +
-                                        ".");
-  call.args.dtype = float_type(x, "x");
-  call.args.width = x.size(1);
-  call.x = with_contiguous_rows(x);
-  call.args.x = call.x.const_data_ptr();
-  call.args.x_stride = call.x.stride(0);
-}
 
 // Allocates y. Needs the graph and x.
 void set_output(SpmmCall& call, std::optional<ScalarType> out_dtype) {
@@ -65,18 +45,9 @@ Tensor spmm(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, 
             OptionalTensor seed, std::optional<ScalarType> out_dtype) {
   std::optional<torch::stable::accelerator::DeviceGuard> guard;
   if constexpr (kCuda) guard.emplace(rowptr.get_device_index());
-  const int64_t num_cols = rows_of(t_rowptr, "t_rowptr");
-  SpmmCall call{x, x, std::nullopt, {}};
+  SpmmCall call =
+      spmm_call(rowptr, col, edge_id, t_rowptr, x, weight, mask, bits, row_scale, col_scale, bias);
   SpmmArgs& args = call.args;
-  set_features(call, x, rowptr, num_cols);
-  args.csr = csr_arg(rowptr, col, edge_id, num_cols);
-  const int64_t edges = args.csr.nnz;
-  args.weight = optional_vector(weight, edges, args.dtype, rowptr, "weight");
-  args.mask = optional_vector(mask, edges, args.dtype, rowptr, "mask");
-  args.bits = optional_bits(bits, edges, rowptr);
-  args.row_scale = optional_vector(row_scale, args.csr.num_rows, args.dtype, rowptr, "row_scale");
-  args.col_scale = optional_vector(col_scale, num_cols, args.dtype, rowptr, "col_scale");
-  args.bias = optional_vector(bias, args.width, args.dtype, rowptr, "bias");
   args.mean = mean;
   args.relu = relu;
   set_output(call, out_dtype);

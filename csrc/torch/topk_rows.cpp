@@ -7,7 +7,7 @@
 #include "cuda_stream.h"
 #include "huge_pages.h"
 #include "parallel.h"
-#include "rows_args.h"
+#include "topk_rows_args.h"
 
 namespace sgnn::binding {
 namespace {
@@ -15,39 +15,20 @@ namespace {
 constexpr int64_t kRowBlock = 16;
 constexpr int64_t kWorkPerElement = 2;  // keys, a few counts
 
-struct TopkRowsCall {
+struct Selection : TopkRowsCall {
   Tensor x;
-  Tensor values;
-  Tensor ids;
-  TopkRowsArgs args;
 };
 
-TopkRowsCall prepare(const Tensor& x, int64_t k, bool magnitude) {
+Selection prepare(const Tensor& x, int64_t k, bool magnitude) {
   check_dim(x, 2, "x");
-  const DType dtype = float_type(x, "x");
-  const int64_t width = x.size(1);
-  SGNN_CHECK(width <= INT32_MAX,
-             "x must have fewer than 2^31 columns, got shape " + shape_text(x) + ".");
-  SGNN_CHECK(k >= 0 && k <= width, "k must lie in [0, " + std::to_string(width) +
-                                       "], the columns of x, got " + std::to_string(k) + ".");
-  TopkRowsCall call{with_contiguous_rows(x), x, x, {}};
-  call.values = torch::stable::new_empty(x, {x.size(0), k});
-  call.ids = torch::stable::new_empty(x, {x.size(0), k}, id_scalar_type(id_type_for(width)));
-  TopkRowsArgs& args = call.args;
-  args.dtype = dtype;
-  args.num_rows = x.size(0);
-  args.width = width;
-  args.k = k;
-  args.magnitude = magnitude;
-  args.x = call.x.const_data_ptr();
-  args.x_stride = call.x.stride(0);
-  args.values = call.values.mutable_data_ptr();
-  args.ids = call.ids.mutable_data_ptr();
+  Selection call{topk_rows_call(x, x.size(0), k, magnitude), with_contiguous_rows(x)};
+  call.args.x = call.x.const_data_ptr();
+  call.args.x_stride = call.x.stride(0);
   return call;
 }
 
 std::tuple<Tensor, Tensor> topk_rows_on_cpu(Tensor x, int64_t k, bool magnitude) {
-  const TopkRowsCall call = prepare(x, k, magnitude);
+  const Selection call = prepare(x, k, magnitude);
   advise_huge_pages(call.values);
   advise_huge_pages(call.ids);
   if (k > 0) {
@@ -59,7 +40,7 @@ std::tuple<Tensor, Tensor> topk_rows_on_cpu(Tensor x, int64_t k, bool magnitude)
 
 std::tuple<Tensor, Tensor> topk_rows_on_cuda(Tensor x, int64_t k, bool magnitude) {
   const torch::stable::accelerator::DeviceGuard guard(x.get_device_index());
-  const TopkRowsCall call = prepare(x, k, magnitude);
+  const Selection call = prepare(x, k, magnitude);
   check_launch(topk_rows_cuda(call.args, current_stream(x)));
   return {call.values, call.ids};
 }

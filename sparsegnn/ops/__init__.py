@@ -17,6 +17,7 @@ from sparsegnn.ops.random_walk import TemporalEdges, random_walk
 from sparsegnn.ops.sddmm import sddmm
 from sparsegnn.ops.spgemm import spgemm
 from sparsegnn.ops.spmm import spmm
+from sparsegnn.ops.spmm_topk import spmm_topk
 from sparsegnn.ops.topk import topk_mask
 from sparsegnn.ops.topk_rows import topk_matrix, topk_rows
 
@@ -42,6 +43,7 @@ __all__ = [
     "sparse_linear",
     "spgemm",
     "spmm",
+    "spmm_topk",
     "topk_mask",
     "topk_matrix",
     "topk_rows",

@@ -39,8 +39,8 @@ def topk_rows(x: Tensor, k: int, *, by: Literal["value", "magnitude"] = "value")
     """
     from sparsegnn.sparse_rows import SparseRows
 
-    magnitude = _by_magnitude(by)
-    values, ids = call(torch.ops.sparsegnn.topk_rows.default, x, _checked_count(k, "k"), magnitude)
+    magnitude = checked_by(by) == "magnitude"
+    values, ids = call(torch.ops.sparsegnn.topk_rows.default, x, checked_count(k, "k"), magnitude)
     return SparseRows._wrap(values, ids, x.shape[1])
 
 
@@ -76,13 +76,15 @@ def topk_matrix(
     return SparseMatrix(pattern, x[row, col])
 
 
-def _by_magnitude(by: str) -> bool:
+def checked_by(by: str) -> str:
+    """`by`, or an error unless it is one of the two rankings."""
     if by not in ("value", "magnitude"):
         raise ValueError(f"by must be 'value' or 'magnitude', got {by!r}.")
-    return by == "magnitude"
+    return by
 
 
-def _checked_count(count: int, name: str) -> int:
+def checked_count(count: int, name: str) -> int:
+    """`count`, or an error unless it is an int."""
     if isinstance(count, bool) or not isinstance(count, int):
         raise TypeError(f"{name} must be an int, got {type(count).__name__}.")
     return count
@@ -92,7 +94,7 @@ def _count_of(size: int, count: int | None, fraction: float | None) -> int:
     if (count is None) == (fraction is None):
         raise ValueError("exactly one of count and fraction must be given, got both or none.")
     if count is not None:
-        if not 0 <= _checked_count(count, "count") <= size:
+        if not 0 <= checked_count(count, "count") <= size:
             raise ValueError(f"count must lie in [0, {size}], got {count}.")
         return count
     assert fraction is not None

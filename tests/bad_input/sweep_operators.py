@@ -210,6 +210,24 @@ def _topk_rows(x: torch.Tensor, k: int, by: str) -> list[torch.Tensor]:
     return [rows.values, rows.ids.long()]
 
 
+def _spmm_topk_arguments(edges: EdgeList) -> Arguments:
+    names = ("g", "x", "edge_weight", "edge_mask", "row_scale", "col_scale", "bias", "relu")
+    arguments = _spmm_arguments(edges)
+    return {**{name: arguments[name] for name in names}, "k": 2, "by": "value"}
+
+
+def _spmm_topk(**arguments: Any) -> torch.Tensor:
+    return sg.ops.spmm_topk(**arguments).to_dense()
+
+
+def _spmm_topk_expected(
+    edges: EdgeList, g: sg.Graph, x: torch.Tensor, k: int, by: str, **rest: Any
+) -> list[Any]:
+    y = reference_spmm(edges.edge_index, edges.num_dst, x, **rest)
+    values, ids = reference_topk_rows(y, k, by == "magnitude")
+    return [torch.zeros_like(y).scatter(1, ids, values)]
+
+
 def _matrix_expected(edges: EdgeList, x: torch.Tensor, count: int) -> list[Any]:
     (keep,) = reference_topk_mask([x.abs()], count)
     return [torch.where(keep, x.double(), 0.0)]
@@ -325,6 +343,24 @@ OPERATORS = {
         _softmax_expected,
         kinds={"g": "graph", "scores": "edge matrix", "edge_mask": "hard mask"},
         names={"edge_mask": ("mask",)},
+    ),
+    "spmm_topk": Operator(
+        _spmm_topk,
+        _spmm_topk_arguments,
+        _spmm_topk_expected,
+        kinds={
+            "g": "graph",
+            "x": "matrix",
+            "k": "row count",
+            "edge_weight": "vector",
+            "edge_mask": "mask",
+            "row_scale": "vector",
+            "col_scale": "vector",
+            "bias": "vector",
+            "relu": "flag",
+            "by": "choice",
+        },
+        gathers="x",
     ),
     "topk_rows": Operator(
         _topk_rows,

@@ -99,3 +99,9 @@ def test_slow_alternatives_do_not_use_up_the_budget() -> None:
     plan = Plan(rounds=4, min_rounds=1, min_sample_s=0.0, slow_s=0.01, budget_s=0.015)
     timings = measure({"slow": lambda: time.sleep(0.02), "quick": lambda: None}, plan)
     assert timings["quick"].wall.count == 4
+
+
+def test_slow_alternatives_alone_take_the_least_rounds() -> None:
+    plan = Plan(rounds=5, min_rounds=2, min_sample_s=0.0, settle_s=0.0, slow_s=0.001)
+    timings = measure({name: partial(time.sleep, 0.002) for name in "ab"}, plan)
+    assert [timings[name].wall.count for name in "ab"] == [2, 2]

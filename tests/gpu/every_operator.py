@@ -49,6 +49,7 @@ def aggregation(device: str) -> dict[str, Run]:
         "dropout": lambda x: sg.ops.dropout(x, 0.5, seed),
         "hard_concrete": lambda x: sg.ops.hard_concrete(x.view(-1), seed=seed),
         "sddmm": lambda x: sg.ops.sddmm(graph, x, x),
+        "spmm_topk": lambda x: sg.ops.spmm_topk(graph, x, 7),
         "spmm of sparse rows": lambda x: sg.ops.spmm(graph, sg.ops.topk_rows(x, 7)),
     }
 
@@ -113,6 +114,7 @@ NAMES = [
     "dropout",
     "hard_concrete",
     "sddmm",
+    "spmm_topk",
     "spmm of sparse rows",
     "edge_softmax",
     "edge_scores",

@@ -15,6 +15,12 @@ namespace sgnn {
 
 enum class IdType : int32_t { kUint8, kInt16, kInt32, kInt64 };
 
+inline int64_t id_bytes(IdType type) {
+  if (type == IdType::kUint8) return 1;
+  if (type == IdType::kInt16) return 2;
+  return type == IdType::kInt32 ? 4 : 8;
+}
+
 // The type of the ids of fixed rows with this many columns.
 inline IdType id_type_for(int64_t num_cols) {
   if (num_cols <= 256) return IdType::kUint8;
