@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "extreme_tile.h"
+#include "past_caches.h"
 #include "row_spans.h"
 #include "scratch.h"
 #include "sgnn/spmm_extreme.h"
@@ -21,6 +22,7 @@ class SpmmExtremeRows {
       : args_(args),
         sign_(args.smallest ? A(-1) : A(1)),
         prefetch_(args.csr.num_cols * args.x_stride * static_cast<int64_t>(sizeof(T)) > kNearBytes),
+        stream_(streams<A>(args.y, args.csr.num_rows, args.width, static_cast<int64_t>(sizeof(T)))),
         spans_(args.csr, {static_cast<const A*>(args.weight), static_cast<const A*>(args.mask),
                           nullptr, args.bits}),
         carry_(args.width + kLanes<A>) {}
@@ -32,6 +34,7 @@ class SpmmExtremeRows {
         run_rows<Shape::kTile, Shape::kPartial>(span, f, count);
       });
     });
+    if (stream_) fence_stores();
   }
 
  private:
@@ -147,7 +150,12 @@ class SpmmExtremeRows {
     T* y = static_cast<T*>(args_.y) + row * args_.width + f;
 #pragma GCC unroll 8
     for (int v = 0; v < kTile; ++v) {
-      store_tile<kTile, kPartial>(y, v, count, any ? best.best(v) * splat(sign_) : vec_t<A>{});
+      const vec_t<A> value = any ? best.best(v) * splat(sign_) : vec_t<A>{};
+      if (!kPartial && stream_) {
+        store_past_caches(y + v * kLanes<A>, value);
+      } else {
+        store_tile<kTile, kPartial>(y, v, count, value);
+      }
     }
   }
 
@@ -184,6 +192,7 @@ class SpmmExtremeRows {
   const SpmmExtremeArgs& args_;
   const A sign_;
   const bool prefetch_;
+  const bool stream_;  // y goes past the caches
   RowSpans<A> spans_;
   Scratch<A> carry_;
 };

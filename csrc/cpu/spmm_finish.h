@@ -5,12 +5,11 @@
 #include <type_traits>
 
 #include "dropout_bits.h"
+#include "past_caches.h"
 #include "sgnn/spmm.h"
 #include "simd.h"
 
 namespace sgnn::cpu::SGNN_ISA {
-
-constexpr int64_t kStreamFromBytes = 32 << 20;  // a last-level cache
 
 template <typename A>
 class SpmmFinish {
@@ -22,7 +21,8 @@ class SpmmFinish {
         bits_(args.seed, args.dropout_threshold),
         plain_(args.residual == nullptr && args.dropout_threshold == kKeepAll &&
                args.out_dtype == args.dtype),
-        stream_(plain_ && streams(args)),
+        stream_(plain_ &&
+                streams<A>(args.y, args.csr.num_rows, args.width, element_bytes(args.out_dtype))),
         bare_(plain_ && !stream_ && !args.mean && args.row_scale == nullptr &&
               args.bias == nullptr && !args.relu) {}
 
@@ -68,15 +68,6 @@ class SpmmFinish {
   }
 
  private:
-  // An output that no cache can hold is not read into them before it is written. Whole lines only.
-  static bool streams(const SpmmArgs& args) {
-    constexpr int64_t kLine = 64;
-    const int64_t row_bytes = args.width * static_cast<int64_t>(sizeof(A));
-    return sizeof(A) == element_bytes(args.out_dtype) && row_bytes % kLine == 0 &&
-           reinterpret_cast<uintptr_t>(args.y) % kLine == 0 &&
-           args.csr.num_rows * row_bytes > kStreamFromBytes;
-  }
-
   // Out of line: inlined into every tile it would crowd the loops out of the instruction cache.
   __attribute__((noinline)) void write(int64_t row, int64_t first, int count, A factor,
                                        const A* sum) {

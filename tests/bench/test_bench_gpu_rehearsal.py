@@ -16,6 +16,7 @@ NO_CASE = {
     "TemporalEdges",
     "gcn_hidden",
     "grow_scores_topk",
+    "hard_concrete_open",
     "nm_mask",
     "pack_panels",
     "semi_structured",

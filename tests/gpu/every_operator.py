@@ -69,6 +69,9 @@ def attention(device: str) -> dict[str, Run]:
         "edge_scores": lambda x: sg.ops.edge_scores(graph, x, x, mask, negative_slope=0.2),
         "sddmm add": lambda x: sg.ops.sddmm(graph, x[:, :3], x[:, 3:6], op="add"),
         "gat": lambda x: gat(x),
+        "gatv2": lambda x: sg.ops.gatv2(
+            graph, x.view(NODES, 4, -1), x.flip(1).view(NODES, 4, -1), x[:4, : WIDTH // 4], mask
+        ),
         "gat dropout and edge scores": lambda x: gat(x, edge_score=edge, dropout=0.4, seed=seed),
     }
 
@@ -120,6 +123,7 @@ NAMES = [
     "edge_scores",
     "sddmm add",
     "gat",
+    "gatv2",
     "gat dropout and edge scores",
     "sparse_linear",
     "block_linear",
