@@ -123,3 +123,16 @@ def node_task(name: str = "cora") -> NodeTask:
 def _row_normalised(x: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> sp.csr_matrix:
     sums = np.abs(x).sum(axis=1, keepdims=True)
     return sp.csr_matrix((x / np.where(sums > 0, sums, 1)).astype(np.float32))
+
+
+def distinct_rows(rows: int, width: int, generator: torch.Generator) -> torch.Tensor:
+    """Nearly normal float32 numbers `[rows, width]`, no two of a row equal; at most 256 columns.
+
+    Which of two equal entries is among the k largest is a matter of taste, and peers differ in it.
+    """
+    if width > 256:
+        raise ValueError(f"width must be at most 256, got {width}.")
+    coarse = (
+        (torch.randn(rows, width, generator=generator) * 2**12).round().clamp(1 - 2**15, 2**15 - 1)
+    )
+    return coarse / 2**12 + torch.arange(width) / 2**21

@@ -23,7 +23,7 @@ from bench.harness import QUICK, Plan
 from bench.schema import CaseRecord, Mode
 
 Job = Callable[[], CaseRecord]
-# A run by default takes a quarter of an hour: few seconds a cell, three calls of a slow peer.
+# A run by default takes half an hour: few seconds a cell, three calls of a slow peer.
 _CELL = Plan(rounds=9, min_sample_s=0.01, budget_s=2.5, slow_s=0.5)
 GRID_PLANS = {
     "quick": Plan(rounds=5, warmup=1, min_sample_s=0.01, budget_s=1.0, min_rounds=2, slow_s=0.5),

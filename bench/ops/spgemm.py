@@ -9,6 +9,7 @@ from torch import Tensor
 
 import sparsegnn as sg
 from bench.cases import OURS, Builders, Case, Outputs
+from bench.inputs import distinct_rows
 from bench.peers import sparse_products
 
 ROWS = (20_000, 170_000)
@@ -98,7 +99,7 @@ def training(rows: int, width: int, k: int, outputs: int, zeros: float) -> Case:
 
 def _operands(rows: int, width: int, outputs: int, zeros: float) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(7)
-    x = torch.randn(rows, width, generator=generator)
+    x = distinct_rows(rows, width, generator)
     kept = torch.rand(width, outputs, generator=generator) >= zeros
     return x, torch.randn(width, outputs, generator=generator) * kept
 

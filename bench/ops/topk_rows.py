@@ -9,6 +9,7 @@ from torch import Tensor
 
 import sparsegnn as sg
 from bench.cases import OURS, Builders, Case
+from bench.inputs import distinct_rows
 
 ROWS = (20_000, 170_000)
 WIDTHS = (128, 256)
@@ -33,7 +34,7 @@ def case_name(rows: int, width: int, k: int) -> str:
 
 def selection(rows: int, width: int, k: int) -> Case:
     """Values of the k largest entries of x [rows, width], in the order of their columns."""
-    x = torch.randn(rows, width, generator=torch.Generator().manual_seed(6))
+    x = distinct_rows(rows, width, torch.Generator().manual_seed(6))
 
     def by_sort() -> tuple[Tensor]:
         columns = x.double().argsort(dim=1, descending=True, stable=True)[:, :k]

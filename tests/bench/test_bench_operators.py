@@ -1,9 +1,10 @@
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from bench.cases import Case, agreement
-from bench.inputs import EdgeList
+from bench.inputs import EdgeList, distinct_rows
 from bench.ops import (
     block_linear,
     drop_and_grow,
@@ -58,3 +59,9 @@ def test_products_are_named_like_their_cases(quick: bool) -> None:
     assert len(names) == (4 if quick else 15)
     assert "sparse-linear/20000x512x512/zeros=0.90" in names
     assert "block-linear/20000x512x512/block=32/zeros=0.90" in block_linear.cases(quick)
+
+
+def test_rows_to_select_from_have_no_ties() -> None:
+    x = distinct_rows(2000, 256, torch.Generator().manual_seed(0))
+    assert (x.sort(dim=1).values.diff(dim=1) > 0).all()
+    assert abs(float(x.std()) - 1.0) < 0.01
