@@ -14,6 +14,7 @@ from rich.console import Console
 from sparsegnn.cli.config import PruneConfig, make_config, read_toml
 from sparsegnn.cli.errors import CliError
 from sparsegnn.cli.folder import RunFolder, write_json
+from sparsegnn.cli.interrupt import interruptible
 from sparsegnn.cli.measure import curve_rounds, measure_programs, measure_tickets
 from sparsegnn.cli.progress import reporting
 from sparsegnn.cli.record import RunRecord
@@ -85,7 +86,7 @@ def _settle(
 def _run(console: Console, config: PruneConfig, folder: RunFolder, data: NodeDataset) -> None:
     print_head(console, config, data)
     record = RunRecord(config, data)
-    with reporting(console, total_epochs(config)) as reporter:
+    with reporting(console, total_epochs(config)) as plain, interruptible(plain) as reporter:
         search = Search(config, data, folder, reporter)
         headline = _search(search, record)
     tickets = _save_tickets(search, record, headline.round)

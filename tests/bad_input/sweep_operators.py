@@ -360,6 +360,7 @@ OPERATORS = {
             "relu": "flag",
             "by": "choice",
         },
+        names={"edge_weight": ("weight",), "edge_mask": ("mask",)},
         gathers="x",
     ),
     "topk_rows": Operator(

@@ -9,8 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from sparsegnn.cli.__main__ import main
+from sparsegnn.cli.interrupt import interruptible
+from sparsegnn.cli.progress import PlainReporter
+from sparsegnn.pruning import EpochEvent
 
 ROUNDS = 30
 pytestmark = pytest.mark.slow
@@ -75,3 +79,18 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, settings: Path, whole: dict[st
     assert main(["prune", "--resume", "--out", str(tmp_path), "--no-measure"]) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["seeds"][0]["tickets"] == whole["seeds"][0]["tickets"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_was_dropped_comes_again() -> None:
+    class Careless:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    event = EpochEvent(1, "mask", 1, 10, 0.5, 0.5, 0.0, 0.0)
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible(PlainReporter(Console(quiet=True), 10)) as reporter:
+        Careless()
+        with pytest.raises(KeyboardInterrupt):
+            reporter.epoch(0, "masks", 1, event)
+    assert signal.getsignal(signal.SIGINT) is before
