@@ -21,8 +21,8 @@ def keep_freed_memory(enabled: bool = True) -> bool:
 
     A setting of the whole process, for all libraries in it: its memory stays at the largest amount
     that was in use at once. Worth it for inference and training loops whose results take more than
-    32 MB: measured for `spmm` with wide features, 1.5 to 3 times as fast. Allocators that take the
-    place of glibc's (jemalloc, tcmalloc) do the like by themselves.
+    32 MB; `make bench KEEP=1` measures with it. Allocators that take the place of glibc's
+    (jemalloc, tcmalloc) do the like by themselves.
 
     Args:
         enabled: False restores glibc's defaults and returns what is free to the system.
