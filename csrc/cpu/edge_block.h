@@ -51,6 +51,9 @@ class EdgeBlock {
 
   SGNN_INLINE int64_t col(int slot) const { return static_cast<int64_t>(col_[slot]); }
   SGNN_INLINE A coefficient(int slot) const { return coefficient_[slot]; }
+  SGNN_INLINE int64_t id(int slot) const {
+    return factors_.bits == nullptr ? csr_.id(begin_ + slot) : own_id_[slot];
+  }
   // Calls fn(slot, id) for every slot.
   template <typename Fn>
   SGNN_INLINE void for_each_id(const Fn& fn) const {

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "edge_block.h"
 #include "lanes.h"
 #include "row_tile.h"
 #include "scratch.h"
 #include "sgnn/spmm_extreme.h"
-#include "wide_edges.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -19,14 +19,16 @@ class SpmmExtremeGradRows {
 
   explicit SpmmExtremeGradRows(const SpmmExtremeGradArgs& args)
       : args_(args),
-        edges_(args.csr, args.weight, args.mask, nullptr, A(1)),
+        csr_(args.csr),
+        edges_(csr_, {static_cast<const A*>(args.weight), static_cast<const A*>(args.mask), nullptr,
+                      nullptr}),
         carry_(args.width + kLanes<A>) {}
 
   void run(int64_t row, int64_t row_end) {
-    const int64_t end = edges_.row_begin(row_end);
-    int64_t position = edges_.row_begin(row);
+    const int64_t end = csr_.begin(row_end);
+    int64_t position = csr_.begin(row);
     while (row < row_end) {
-      const int64_t stop = std::min(position + WideEdges<A>::kSize, end);
+      const int64_t stop = std::min<int64_t>(position + EdgeBlock<A>::kSize, end);
       if (position < stop) edges_.load(position, stop);
       for (A& dot : dot_) dot = A(0);
       const Span span{row, row_end, position, stop};
@@ -36,7 +38,7 @@ class SpmmExtremeGradRows {
       });
       A* d_edge = static_cast<A*>(args_.d_edge);
       for (int k = 0; k < static_cast<int>(stop - position); ++k) d_edge[edges_.id(k)] = dot_[k];
-      while (row < row_end && edges_.row_begin(row + 1) <= stop) ++row;
+      while (row < row_end && csr_.begin(row + 1) <= stop) ++row;
       position = stop;
     }
   }
@@ -61,9 +63,9 @@ class SpmmExtremeGradRows {
   template <int kTile, bool kPartial>
   void run_rows(const Span& span, int64_t f, int count) {
     int64_t position = span.begin;
-    bool goes_on = edges_.row_begin(span.row) < span.begin;
+    bool goes_on = csr_.begin(span.row) < span.begin;
     for (int64_t row = span.row; row < span.row_end; ++row, goes_on = false) {
-      const int64_t row_stop = edges_.row_begin(row + 1);
+      const int64_t row_stop = csr_.begin(row + 1);
       const int64_t stop = std::min(row_stop, span.end);
       Source<kTile> source;
       const T* x = static_cast<const T*>(args_.x) + row * args_.x_stride + f;
@@ -98,6 +100,7 @@ class SpmmExtremeGradRows {
   SGNN_INLINE void take_named(int64_t begin, int64_t end, int64_t f, int count,
                               Source<kTile>& source) {
     constexpr int kDistance = prefetch_distance<2 * kTile, T>();
+    static_assert(kDistance <= EdgeBlock<A>::kAhead, "columns are known that far");
     const T* g = static_cast<const T*>(args_.g) + f;
     const Index* arg = static_cast<const Index*>(args_.arg) + f;
     for (int slot = static_cast<int>(begin); slot < end; ++slot) {
@@ -137,9 +140,10 @@ class SpmmExtremeGradRows {
   }
 
   const SpmmExtremeGradArgs& args_;
-  WideEdges<A> edges_;
+  const CsrReader csr_;
+  EdgeBlock<A> edges_;
   Scratch<A> carry_;
-  A dot_[WideEdges<A>::kSize];
+  A dot_[EdgeBlock<A>::kSize];
 };
 
 }  // namespace sgnn::cpu::SGNN_ISA
