@@ -6,14 +6,20 @@ from sparsegnn.nn.gatv2_conv import GATv2Conv
 from sparsegnn.nn.gcn import GCN
 from sparsegnn.nn.gcn_conv import GCNConv
 from sparsegnn.nn.gcn_norm import gcn_norm
+from sparsegnn.nn.gin_conv import GINConv
+from sparsegnn.nn.graph_conv import GraphConv
 from sparsegnn.nn.linear import MaskedLinear, SparseLinear
+from sparsegnn.nn.sage_conv import SAGEConv
 
 __all__ = [
     "GCN",
     "GATConv",
     "GATv2Conv",
     "GCNConv",
+    "GINConv",
+    "GraphConv",
     "MaskedLinear",
+    "SAGEConv",
     "SparseLinear",
     "dropout",
     "gcn_norm",

@@ -9,26 +9,9 @@ from torch import Tensor
 
 from sparsegnn.graph import Graph
 from sparsegnn.mask import Mask
-from sparsegnn.nn._inputs import GraphLike
 from sparsegnn.ops._edge_values import EdgeMask
 
 FillValue = float | Tensor | str
-
-
-def bipartite_graph(graph: GraphLike, num_src: int, num_dst: int) -> Graph:
-    """A `Graph` from a `Graph`, an `edge_index` `[2, E]` or a torch CSR adjacency."""
-    if isinstance(graph, Graph):
-        made = graph
-    elif graph.layout == torch.sparse_csr:
-        made = Graph.from_torch_csr(graph)
-    else:
-        return Graph.from_edge_index(graph, num_src=num_src, num_dst=num_dst)
-    if (made.num_src, made.num_dst) != (num_src, num_dst):
-        raise ValueError(
-            f"x must have one row per node of the graph, {made.num_src} sources and "
-            f"{made.num_dst} targets, got {num_src} and {num_dst}."
-        )
-    return made
 
 
 class LoopedEdges(NamedTuple):

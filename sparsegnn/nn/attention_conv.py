@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from sparsegnn.graph import Graph
+from sparsegnn.nn._inputs import Ends, Features, both_ends
 from sparsegnn.nn.attention import FillValue, with_one_loop_each
-from sparsegnn.nn.gcn_conv import Projection
+from sparsegnn.nn.projection import Projection, project
 from sparsegnn.ops._edge_values import EdgeMask
 
-Inputs = Tensor | tuple[Tensor, Tensor | None]
-
-
-def glorot(parameter: Tensor) -> None:
-    """Fills the parameter with Glorot-uniform numbers."""
-    limit = math.sqrt(6.0 / (parameter.shape[-2] + parameter.shape[-1]))
-    with torch.no_grad():
-        parameter.copy_(torch.empty(parameter.shape).uniform_(-limit, limit))
+Inputs = Features | Ends
 
 
 class AttentionConv(nn.Module):
@@ -57,6 +49,14 @@ class AttentionConv(nn.Module):
         self.res = Projection(self.sizes[-1], total) if residual else None
         self.bias = nn.Parameter(torch.empty(total)) if bias else None
 
+    def _ends(self, x: Inputs) -> Ends:
+        """Features of (sources, targets), two-dimensional and of the right width."""
+        source, target = both_ends(x, (self.sizes[0], self.sizes[-1]))
+        for features in (source, target):
+            if features is not None and len(features.shape) != 2:
+                raise ValueError(f"x must have shape [N, in_channels], got {list(features.shape)}.")
+        return source, target
+
     def _with_loops(
         self, graph: Graph, edge_attr: Tensor | None, edge_mask: EdgeMask
     ) -> tuple[Graph, Tensor | None, EdgeMask]:
@@ -73,11 +73,10 @@ class AttentionConv(nn.Module):
             edge_attr = looped.extend_features(edge_attr, self.fill_value, keep)
         return looped.graph, edge_attr, keep
 
-    def _finish(self, out: Tensor, x: Inputs) -> Tensor:
+    def _finish(self, out: Tensor, target: Features | None) -> Tensor:
         out = out.flatten(1) if self.concat else out.mean(dim=1)
-        target = x if isinstance(x, Tensor) else x[1]
         if self.res is not None and target is not None:
-            out = out + self.res(target)
+            out = out + project(self.res, target)
         return out if self.bias is None else out + self.bias.to(out.dtype)
 
     def extra_repr(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sparsegnn.nn._inputs import GraphLike
-from sparsegnn.nn.attention import FillValue, bipartite_graph, head_scores
-from sparsegnn.nn.attention_conv import AttentionConv, Inputs, glorot
-from sparsegnn.nn.gcn_conv import Projection
+from sparsegnn.nn._errors import names_layer
+from sparsegnn.nn._inputs import Ends, GraphLike, as_graph
+from sparsegnn.nn.attention import FillValue, head_scores
+from sparsegnn.nn.attention_conv import AttentionConv, Inputs
+from sparsegnn.nn.projection import Projection, glorot, is_plain, project
 from sparsegnn.ops import dropout, edge_scores, edge_softmax, gat
 from sparsegnn.ops._edge_values import EdgeMask
 from sparsegnn.ops.dropout import seed_tensor
@@ -37,8 +38,9 @@ class GATConv(AttentionConv):
         residual: Whether to add a linear map of the targets' features.
 
     Shapes:
-        x `[N, in]` or `([K, in], [M, in] or None)`; graph a `Graph`, `edge_index [2, E]` or torch
-        CSR; edge_attr `[E, edge_dim]`; output `[M, heads * out]`, or `[M, out]` without concat.
+        x `[N, in]` or `([K, in], [M, in] or None)`, dense or `SparseMatrix`; graph a `Graph`,
+        `edge_index [2, E]`, an `EdgeIndex` or the pattern of a torch CSR adjacency;
+        edge_attr `[E, edge_dim]`; output `[M, heads * out]`, or `[M, out]` without concat.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class GATConv(AttentionConv):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    @names_layer
     def forward(
         self,
         x: Inputs,
@@ -97,11 +100,11 @@ class GATConv(AttentionConv):
             return_attention_weights: Also return `(edge_index, alpha [E', heads])`, loops included.
             edge_mask: bool `[E]` or `Mask`: a dropped edge is absent; loops stay.
         """
-        x_src, x_dst = self._project(x)
-        num_dst = self._num_targets(x_src, x_dst, size)
-        graph = bipartite_graph(edge_index, x_src.shape[0], num_dst)
+        ends = self._ends(x)
+        graph, _ = as_graph(edge_index, ends, size)
+        x_src, x_dst = self._project(ends)
         graph, edge_attr, edge_mask = self._with_loops(graph, edge_attr, edge_mask)
-        s_dst, s_src = self._scores(x_src, x_dst, num_dst)
+        s_dst, s_src = self._scores(x_src, x_dst, graph.num_dst)
         edge_score = self._edge_score(edge_attr)
         p = self.dropout if self.training else 0.0
         seed = seed_tensor(None, x_src.device) if p > 0.0 else None
@@ -111,7 +114,7 @@ class GATConv(AttentionConv):
             dropout=p,
             seed=seed,
         )
-        out = self._finish(out, x)
+        out = self._finish(out, ends[1])
         if not return_attention_weights:
             return out
         scores = edge_scores(graph, s_dst.to(s_src.dtype), s_src)
@@ -123,15 +126,16 @@ class GATConv(AttentionConv):
             alpha = dropout(alpha, p, seed)
         return out, (graph.edge_index, alpha)
 
-    def _project(self, x: Inputs) -> tuple[Tensor, Tensor | None]:
-        source, target = (x, x) if isinstance(x, Tensor) else x
+    def _project(self, ends: Ends) -> tuple[Tensor, Tensor | None]:
+        source, target = ends
         left, right = self.lin or self.lin_src, self.lin or self.lin_dst
         assert left is not None and right is not None
         shape = (-1, self.heads, self.out_channels)
-        x_src = left(source).view(shape)
+        x_src = project(left, source).view(shape)
         if target is None:
             return x_src, None
-        return x_src, x_src if right is left and target is source else right(target).view(shape)
+        shared = right is left and target is source
+        return x_src, x_src if shared else project(right, target).view(shape)
 
     def _scores(self, x_src: Tensor, x_dst: Tensor | None, num_dst: int) -> tuple[Tensor, Tensor]:
         if x_dst is x_src:
@@ -143,16 +147,14 @@ class GATConv(AttentionConv):
         (s_dst,) = head_scores(x_dst, self.att_dst)
         return s_dst, s_src
 
-    @staticmethod
-    def _num_targets(x_src: Tensor, x_dst: Tensor | None, size: tuple[int, int] | None) -> int:
-        if x_dst is not None:
-            return x_dst.shape[0]
-        return x_src.shape[0] if size is None else size[1]
-
     def _edge_score(self, edge_attr: Tensor | None) -> Tensor | None:
         if edge_attr is None or self.lin_edge is None:
             return None
         assert self.att_edge is not None
         features = edge_attr.unsqueeze(1) if edge_attr.dim() == 1 else edge_attr
+        if not is_plain(self.lin_edge):
+            rows = self.lin_edge(features).view(-1, self.heads, self.out_channels)
+            score: Tensor = (rows * self.att_edge).sum(2)
+            return score
         weight = self.lin_edge.weight.view(self.heads, self.out_channels, -1)
         return features @ (self.att_edge.view(self.heads, -1, 1) * weight).sum(1).t()

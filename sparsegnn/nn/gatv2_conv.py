@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from sparsegnn.graph import Graph
-from sparsegnn.nn._inputs import GraphLike
-from sparsegnn.nn.attention import FillValue, bipartite_graph
-from sparsegnn.nn.attention_conv import AttentionConv, Inputs, glorot
+from sparsegnn.nn._errors import names_layer
+from sparsegnn.nn._inputs import Ends, GraphLike, as_graph
+from sparsegnn.nn.attention import FillValue
+from sparsegnn.nn.attention_conv import AttentionConv, Inputs
+from sparsegnn.nn.projection import Projection, glorot, project
 from sparsegnn.ops import dropout, edge_softmax, gatv2, spmm
 from sparsegnn.ops._edge_values import EdgeMask
 from sparsegnn.ops.dropout import seed_tensor
@@ -38,8 +40,9 @@ class GATv2Conv(AttentionConv):
         residual: Whether to add a linear map of the targets' features.
 
     Shapes:
-        x `[N, in]` or `([K, in], [M, in])`; graph a `Graph`, `edge_index [2, E]` or torch CSR;
-        edge_attr `[E, edge_dim]`; output `[M, heads * out]`, or `[M, out]` without concat.
+        x `[N, in]` or `([K, in], [M, in])`, dense or `SparseMatrix`; graph a `Graph`, `edge_index
+        [2, E]`, an `EdgeIndex` or the pattern of a torch CSR adjacency; edge_attr `[E, edge_dim]`;
+        output `[M, heads * out]`, or `[M, out]` without concat.
     """
 
     def __init__(
@@ -63,8 +66,8 @@ class GATv2Conv(AttentionConv):
         )  # fmt: skip
         wide = heads * out_channels
         self.share_weights = share_weights
-        self.lin_l = nn.Linear(self.sizes[0], wide, bias=bias)
-        self.lin_r = self.lin_l if share_weights else nn.Linear(self.sizes[-1], wide, bias=bias)
+        self.lin_l = Projection(self.sizes[0], wide, bias)
+        self.lin_r = self.lin_l if share_weights else Projection(self.sizes[-1], wide, bias)
         self.att = nn.Parameter(torch.empty(1, heads, out_channels))
         self.reset_parameters()
 
@@ -78,6 +81,7 @@ class GATv2Conv(AttentionConv):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    @names_layer
     def forward(
         self,
         x: Inputs,
@@ -96,14 +100,15 @@ class GATv2Conv(AttentionConv):
             return_attention_weights: Also return `(edge_index, alpha [E', heads])`, loops included.
             edge_mask: bool `[E]` or `Mask`: a dropped edge is absent; loops stay.
         """
-        x_src, x_dst = self._project(x)
-        graph = bipartite_graph(edge_index, x_src.shape[0], x_dst.shape[0])
+        ends = self._ends(x)
+        graph, _ = as_graph(edge_index, ends)
+        x_src, x_dst = self._project(ends)
         graph, edge_attr, edge_mask = self._with_loops(graph, edge_attr, edge_mask)
         p = self.dropout if self.training else 0.0
         seed = seed_tensor(None, x_src.device) if p > 0.0 else None
         has_features = edge_attr is not None and self.lin_edge is not None
         if not has_features and not return_attention_weights:
-            return self._finish(self._fused(graph, x_src, x_dst, edge_mask, p, seed), x)
+            return self._finish(self._fused(graph, x_src, x_dst, edge_mask, p, seed), ends[1])
         alpha = edge_softmax(graph, self._scores(graph, x_src, x_dst, edge_attr), edge_mask)
         alpha = alpha if seed is None else dropout(alpha, p, seed)
         if has_features:
@@ -111,7 +116,7 @@ class GATv2Conv(AttentionConv):
             out = torch.stack([spmm(graph, v, weight, edge_mask) for v, weight in heads], 1)
         else:
             out = self._fused(graph, x_src, x_dst, edge_mask, p, seed)
-        out = self._finish(out, x)
+        out = self._finish(out, ends[1])
         return (out, (graph.edge_index, alpha)) if return_attention_weights else out
 
     def _fused(
@@ -128,15 +133,15 @@ class GATv2Conv(AttentionConv):
             graph, x_src, x_dst, self.att[0], edge_mask, negative_slope=slope, dropout=p, seed=seed
         )
 
-    def _project(self, x: Inputs) -> tuple[Tensor, Tensor]:
-        source, target = (x, x) if isinstance(x, Tensor) else x
+    def _project(self, ends: Ends) -> tuple[Tensor, Tensor]:
+        source, target = ends
         if target is None:
             raise ValueError("x must hold features of the targets, got None.")
         shape = (-1, self.heads, self.out_channels)
-        x_src = self.lin_l(source).view(shape)
+        x_src = project(self.lin_l, source).view(shape)
         if target is source and self.share_weights:
             return x_src, x_src
-        return x_src, self.lin_r(target).view(shape)
+        return x_src, project(self.lin_r, target).view(shape)
 
     def _scores(
         self, graph: Graph, x_src: Tensor, x_dst: Tensor, edge_attr: Tensor | None

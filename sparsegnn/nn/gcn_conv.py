@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from sparsegnn.graph import Graph
-from sparsegnn.nn._inputs import Features, GraphLike, as_graph, num_rows
-from sparsegnn.nn.gcn_norm import gcn_norm
-from sparsegnn.ops import spmm
-from sparsegnn.sparse_matrix import SparseMatrix
-
-# Outputs from which a dense product does not care about the layout of the weight.
-_WIDE = 32
-
-
-class Projection(nn.Module):
-    """`x @ weight.T` for dense or sparse x, without bias.
-
-    A wide weight `[out, in]` is stored input-major: sparse features gather its columns, and dense
-    products run at the same speed either way. A narrow one is stored as it is.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        if out_channels < _WIDE:
-            self.weight = nn.Parameter(torch.empty(out_channels, in_channels))
-        else:
-            self.weight = nn.Parameter(torch.empty(in_channels, out_channels).t())
-
-    def forward(self, x: Features) -> Tensor:
-        """Maps `[N, in]` to `[N, out]`."""
-        if isinstance(x, SparseMatrix):
-            return spmm(x.pattern, self.weight.t(), edge_weight=x.values)
-        return nn.functional.linear(x, self.weight)
+from sparsegnn.mask import Mask
+from sparsegnn.nn._errors import names_layer
+from sparsegnn.nn._inputs import Features, GraphLike, as_graph, check_features
+from sparsegnn.nn.aggregate import aggregate
+from sparsegnn.nn.gcn_norm import gcn_norm, without_repeated_loops
+from sparsegnn.nn.projection import Projection, glorot, project
+from sparsegnn.ops._edge_values import EdgeMask
 
 
 class GCNConv(nn.Module):
     """The graph convolution of Kipf and Welling (arXiv 1609.02907), a drop-in for PyG's.
 
     `Y = D^-1/2 (A + I) D^-1/2 X W^T + b`, with PyG's arguments, results and state_dict keys
-    (`lin.weight`, `bias`). Messages are never materialised.
+    (`lin.weight`, `bias`). Messages are never materialised. A node with a loop keeps it and gets no
+    second one; PyG does the same for an `edge_index`, but adds one to a sparse adjacency.
 
     Args:
         in_channels: Size of the input features.
@@ -54,8 +32,9 @@ class GCNConv(nn.Module):
         bias: Whether to add a bias.
 
     Shapes:
-        x `[N, in_channels]` dense or `SparseMatrix`; graph a `Graph`, `edge_index [2, E]` or torch
-        CSR; edge_weight `[E]`; output `[N, out_channels]`.
+        x `[N, in_channels]` dense or `SparseMatrix`; graph a `Graph`, `edge_index [2, E]`, an
+        `EdgeIndex` or a torch CSR adjacency, whose values are edge weights where none are given;
+        edge_weight `[E]`; output `[N, out_channels]`.
     """
 
     def __init__(
@@ -89,37 +68,57 @@ class GCNConv(nn.Module):
 
     def reset_parameters(self) -> None:
         """Glorot-uniform weights, zero bias, no cached norm."""
-        limit = math.sqrt(6.0 / (self.in_channels + self.out_channels))
-        with torch.no_grad():
-            self.lin.weight.copy_(torch.empty(self.lin.weight.shape).uniform_(-limit, limit))
-            if self.bias is not None:
-                self.bias.zero_()
+        glorot(self.lin.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
         self._cached_norm = None
 
+    @names_layer
     def forward(
-        self, x: Features, edge_index: GraphLike, edge_weight: Tensor | None = None
+        self,
+        x: Features,
+        edge_index: GraphLike,
+        edge_weight: Tensor | None = None,
+        *,
+        edge_mask: EdgeMask = None,
     ) -> Tensor:
-        """Computes the convolution of x over the graph."""
-        graph, norm = self.norm(x, edge_index, edge_weight)
+        """Computes the convolution of x over the graph.
+
+        Args:
+            x: Features of the nodes.
+            edge_index: The graph.
+            edge_weight: `[E]`.
+            edge_mask: `[E]`: floating point scales the weights; bool or `Mask` drops edges, degrees
+                included, and sorts the rest at every call: `Graph.select` does so once.
+        """
+        graph, norm = self.norm(x, edge_index, edge_weight, edge_mask)
         return self.propagate(x, graph, norm)
 
     def norm(
-        self, x: Features, edge_index: GraphLike, edge_weight: Tensor | None
+        self,
+        x: Features,
+        edge_index: GraphLike,
+        edge_weight: Tensor | None,
+        edge_mask: EdgeMask = None,
     ) -> tuple[Graph, Tensor | None]:
         """The graph and the edge values that `propagate` aggregates with."""
+        check_features(x, self.in_channels)
         if self._cached_norm is not None:
             return self._cached_norm
-        graph = as_graph(edge_index, num_rows(x))
-        values = edge_weight
+        graph, values = as_graph(edge_index, (x, x))
+        values = values if edge_weight is None else edge_weight.flatten()
+        graph, values = _masked(graph, values, edge_mask)
         if self.normalize:
+            if self.add_self_loops:
+                graph, values = without_repeated_loops(graph, values)
             graph, values = gcn_norm(
                 graph,
-                edge_weight,
+                values,
                 improved=self.improved,
                 add_self_loops=self.add_self_loops,
                 dtype=torch.float64 if x.dtype == torch.float64 else torch.float32,
             )
-        if self.cached:
+        if self.cached and self.normalize:
             self._cached_norm = (graph, values)
         return graph, values
 
@@ -127,8 +126,20 @@ class GCNConv(nn.Module):
         self, x: Features, graph: Graph, edge_weight: Tensor | None, *, relu: bool = False
     ) -> Tensor:
         """Projects x and aggregates it with ready edge values, bias and ReLU fused."""
-        return spmm(graph, self.lin(x), edge_weight=edge_weight, bias=self.bias, relu=relu)
+        return aggregate(graph, project(self.lin, x), edge_weight, bias=self.bias, relu=relu)
 
     def extra_repr(self) -> str:
         """The channels, as PyG prints them."""
         return f"{self.in_channels}, {self.out_channels}"
+
+
+def _masked(
+    graph: Graph, values: Tensor | None, edge_mask: EdgeMask
+) -> tuple[Graph, Tensor | None]:
+    """The kept edges and their values."""
+    if edge_mask is None:
+        return graph, values
+    if isinstance(edge_mask, Tensor) and edge_mask.is_floating_point():
+        return graph, edge_mask if values is None else values * edge_mask
+    keep = edge_mask.to_bool() if isinstance(edge_mask, Mask) else edge_mask
+    return graph.select(keep), None if values is None else values[keep]

@@ -45,6 +45,25 @@ def gcn_norm(
     return looped, _normalize(looped, torch.cat([edge_weight, loops]))
 
 
+def without_repeated_loops(graph: Graph, edge_weight: Tensor | None) -> tuple[Graph, Tensor | None]:
+    """Of several loops at a node only the last, as PyG's `gcn_norm` keeps them; cached."""
+    cached = graph._cache.get("last_loops")
+    if cached is None:
+        source, target = graph.edge_index
+        loops = (source == target).nonzero().squeeze(1)
+        last = torch.full((graph.num_nodes,), -1, dtype=torch.int64, device=graph.device)
+        last = last.scatter_reduce(0, source[loops], loops, "amax")
+        keep = torch.ones(graph.num_edges, dtype=torch.bool, device=graph.device)
+        keep[loops] = last[source[loops]] == loops
+        repeated = not bool(keep.all())
+        cached = (graph.select(keep), keep) if repeated else (graph, None)
+        graph._cache["last_loops"] = cached
+    reduced, kept = cached
+    if kept is None or edge_weight is None:
+        return reduced, edge_weight
+    return reduced, edge_weight[kept]
+
+
 def _unweighted_norm(
     graph: Graph, add_self_loops: bool, dtype: torch.dtype
 ) -> tuple[Graph, Tensor]:

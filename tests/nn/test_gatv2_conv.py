@@ -124,7 +124,7 @@ def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="dropout must lie"):
         sg.nn.GATv2Conv(8, 4, dropout=1.5)
     conv, graph = sg.nn.GATv2Conv(8, 4, edge_dim=2), sg.Graph.from_edge_index(EDGES, 30)
-    with pytest.raises(ValueError, match="one row per node of the graph, 30 sources"):
+    with pytest.raises(ValueError, match="one row per node of the graph, 30, got 29"):
         conv(torch.randn(29, 8), graph)
     with pytest.raises(ValueError, match="edge_attr must have one row per edge, 150"):
         conv(torch.randn(30, 8), graph, torch.randn(3, 2))

@@ -1,0 +1,95 @@
+"""Aggregation and projection of neighbours, in the cheaper order."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from sparsegnn.graph import Graph
+from sparsegnn.nn._inputs import Features
+from sparsegnn.nn.projection import is_plain, product
+from sparsegnn.ops import spmm
+from sparsegnn.ops._edge_values import EdgeMask
+from sparsegnn.sparse_matrix import SparseMatrix
+
+Reduce = Literal["sum", "mean", "max", "min"]
+_REDUCE: dict[str, Reduce] = {
+    "add": "sum", "sum": "sum", "mean": "mean", "max": "max", "min": "min",
+}  # fmt: skip
+# Numbers that a dense product multiplies in the time in which aggregation gathers one.
+_PRODUCTS_PER_GATHER = 16
+
+
+def as_reduce(aggr: str) -> Reduce:
+    """The reduction of `spmm` that PyG calls `aggr`."""
+    if aggr not in _REDUCE:
+        raise ValueError(f"aggr must be one of {', '.join(map(repr, _REDUCE))}, got {aggr!r}.")
+    return _REDUCE[aggr]
+
+
+def aggregate(
+    graph: Graph,
+    x: Tensor,
+    edge_weight: Tensor | None = None,
+    edge_mask: EdgeMask = None,
+    *,
+    reduce: Reduce = "sum",
+    bias: Tensor | None = None,
+    relu: bool = False,
+    residual: Tensor | None = None,
+) -> Tensor:
+    """`spmm` for x `[..., K, F]`: leading dimensions, PyG's static graphs, become columns."""
+    if x.dim() == 2:
+        return spmm(
+            graph, x, edge_weight, edge_mask, reduce=reduce, bias=bias, relu=relu, residual=residual
+        )
+    columns = x.movedim(-2, 0)
+    sums = spmm(graph, columns.flatten(1), edge_weight, edge_mask, reduce=reduce)
+    y = sums.view(-1, *columns.shape[1:]).movedim(0, -2)
+    y = y if bias is None else y + bias.to(y.dtype)
+    y = y.relu() if relu else y
+    return y if residual is None else y + residual
+
+
+def project_neighbours(
+    lin: nn.Module,
+    graph: Graph,
+    x: Features,
+    edge_weight: Tensor | None,
+    edge_mask: EdgeMask,
+    reduce: Reduce,
+    residual: Tensor | None,
+) -> Tensor:
+    """`lin(reduce of the neighbours) + residual`.
+
+    Sums and means commute with a linear map: where it narrows enough, or x is sparse, it comes
+    first.
+    """
+    if reduce in ("sum", "mean") and is_plain(lin) and projects_first(lin, graph, x):
+        bias = lin.bias
+        assert bias is None or isinstance(bias, Tensor)
+        projected = product(lin, x)
+        return aggregate(
+            *(graph, projected, edge_weight, edge_mask),
+            reduce=reduce, bias=bias, residual=residual,
+        )  # fmt: skip
+    if isinstance(x, SparseMatrix):
+        raise TypeError(
+            f"x must be a dense tensor for aggregation {reduce!r} or a linear map with hooks, got "
+            "SparseMatrix."
+        )
+    out: Tensor = lin(aggregate(graph, x, edge_weight, edge_mask, reduce=reduce))
+    return out if residual is None else out + residual
+
+
+def projects_first(lin: nn.Module, graph: Graph, x: Features) -> bool:
+    """Whether projecting every source costs less than aggregating first."""
+    if isinstance(x, SparseMatrix):
+        return True
+    weight = lin.weight
+    assert isinstance(weight, Tensor)
+    out_channels, in_channels = weight.shape
+    gathers_saved = graph.num_edges * (in_channels - out_channels)
+    more_products = (graph.num_src - graph.num_dst) * in_channels * out_channels
+    return gathers_saved > more_products // _PRODUCTS_PER_GATHER

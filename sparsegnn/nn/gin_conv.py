@@ -1,0 +1,123 @@
+"""Graph isomorphism networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from sparsegnn.graph import Graph
+from sparsegnn.nn._errors import names_layer
+from sparsegnn.nn._inputs import Ends, Features, GraphLike, Size, as_graph, both_ends
+from sparsegnn.nn.aggregate import aggregate, as_reduce, projects_first
+from sparsegnn.nn.first_linear import after_first_linear, first_linear
+from sparsegnn.nn.projection import product
+from sparsegnn.ops._edge_values import EdgeMask
+
+
+class GINConv(torch.nn.Module):
+    """The layer of Xu et al. (arXiv 1810.00826), a drop-in for PyG's.
+
+    `y_i = nn((1 + eps) x_i + aggr_j x_j)`, with PyG's arguments, results and state_dict keys. Where
+    nn is a `torch.nn.Sequential` or an `MLP` of PyG that begins with a linear layer which narrows,
+    sums and means are taken of its output: the same function, at the cost of the narrower side.
+
+    Args:
+        nn: Maps `[M, in]` to `[M, out]`.
+        eps: Start of eps.
+        train_eps: Whether eps is learned.
+        aggr: "add", "sum", "mean", "max" or "min".
+
+    Shapes:
+        x `[N, in]` or `([K, in], [M, in] or None)`, dense or, where nn begins with a linear layer,
+        `SparseMatrix`; graph a `Graph`, `edge_index [2, E]`, an `EdgeIndex` or a torch CSR
+        adjacency, whose values are edge weights; output `[M, out]`.
+    """
+
+    eps: Tensor
+
+    def __init__(
+        self,
+        nn: Callable[[Tensor], Tensor],
+        eps: float = 0.0,
+        train_eps: bool = False,
+        *,
+        aggr: str = "add",
+    ) -> None:
+        super().__init__()
+        as_reduce(aggr)
+        self.nn = nn
+        self.aggr = aggr
+        self.initial_eps = eps
+        start = torch.empty(1)
+        if train_eps:
+            self.eps = torch.nn.Parameter(start)
+        else:
+            self.register_buffer("eps", start)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Resets nn, layer by layer, and eps."""
+        _reset(self.nn)
+        with torch.no_grad():
+            self.eps.fill_(self.initial_eps)
+
+    @names_layer
+    def forward(
+        self,
+        x: Features | Ends,
+        edge_index: GraphLike,
+        size: Size = None,
+        *,
+        edge_mask: EdgeMask = None,
+    ) -> Tensor:
+        """Computes the convolution of x over the graph.
+
+        Args:
+            x: Features of the nodes, or of (sources, targets).
+            edge_index: The graph.
+            size: Numbers of (sources, targets), where x does not tell.
+            edge_mask: `[E]`: bool or `Mask` drops edges, floating point scales messages.
+        """
+        source, target = both_ends(x, (-1, -1))
+        graph, weight = as_graph(edge_index, (source, target), size)
+        lin = first_linear(self.nn) if as_reduce(self.aggr) in ("sum", "mean") else None
+        if lin is not None and projects_first(lin, graph, source):
+            both_ends(x, (lin.weight.shape[1],) * 2)
+            left = product(lin, source)
+            right = left if target is source else None if target is None else product(lin, target)
+            sums = self._sum(graph, left, right, weight, edge_mask, bias=lin.bias)
+            return after_first_linear(self.nn, sums)
+        if not isinstance(source, Tensor) or not (target is None or isinstance(target, Tensor)):
+            raise TypeError(
+                "x must be a dense tensor where nn does not begin with a plain linear layer or the "
+                "aggregation is no sum or mean, got SparseMatrix."
+            )
+        return self.nn(self._sum(graph, source, target, weight, edge_mask))
+
+    def _sum(
+        self,
+        graph: Graph,
+        source: Tensor,
+        target: Tensor | None,
+        weight: Tensor | None,
+        edge_mask: EdgeMask,
+        bias: Tensor | None = None,
+    ) -> Tensor:
+        root = None if target is None else ((1 + self.eps) * target).to(source.dtype)
+        reduce = as_reduce(self.aggr)
+        return aggregate(graph, source, weight, edge_mask, reduce=reduce, bias=bias, residual=root)
+
+    def extra_repr(self) -> str:
+        """The aggregation, where it is not the sum."""
+        return "" if as_reduce(self.aggr) == "sum" else f"aggr={self.aggr}"
+
+
+def _reset(value: object) -> None:
+    """Calls `reset_parameters` of a module, or of those that it holds."""
+    if hasattr(value, "reset_parameters"):
+        value.reset_parameters()
+    elif isinstance(value, torch.nn.Module):
+        for child in value.children():
+            _reset(child)

@@ -1,0 +1,104 @@
+"""Linear maps of dense or sparse features, and their start."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from sparsegnn.nn._inputs import Features
+from sparsegnn.ops import spmm
+from sparsegnn.sparse_matrix import SparseMatrix
+
+# Outputs from which a dense product does not care about the layout of the weight.
+_WIDE = 32
+_PYG_LINEAR = ("torch_geometric.nn.dense.linear", "Linear")
+
+
+def glorot(parameter: Tensor) -> None:
+    """Fills the parameter with Glorot-uniform numbers."""
+    limit = math.sqrt(6.0 / (parameter.shape[-2] + parameter.shape[-1]))
+    _fill_uniform(parameter, limit)
+
+
+def _fill_uniform(parameter: Tensor, limit: float) -> None:
+    """The same numbers for the same seed, however the parameter is laid out and typed."""
+    with torch.no_grad():
+        parameter.copy_(torch.empty(parameter.shape).uniform_(-limit, limit))
+
+
+class Projection(nn.Module):
+    """`x @ weight.T + bias` for dense or sparse x.
+
+    A wide weight `[out, in]` is stored input-major: sparse features gather its columns, and dense
+    products run at the same speed either way. A narrow one is stored as it is.
+    """
+
+    bias: Tensor | None
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = False) -> None:
+        super().__init__()
+        if out_channels < _WIDE:
+            self.weight = nn.Parameter(torch.empty(out_channels, in_channels))
+        else:
+            self.weight = nn.Parameter(torch.empty(in_channels, out_channels).t())
+        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """The start of `torch.nn.Linear`: uniform within 1 / sqrt(in_channels)."""
+        limit = 1.0 / math.sqrt(self.weight.shape[1])
+        for parameter in self.parameters():
+            _fill_uniform(parameter, limit)
+
+    def forward(self, x: Features) -> Tensor:
+        """Maps `[..., in]` to `[..., out]`."""
+        if isinstance(x, SparseMatrix):
+            return spmm(x.pattern, self.weight.t(), edge_weight=x.values, bias=self.bias)
+        return nn.functional.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        return f"{self.weight.shape[1]}, {self.weight.shape[0]}, bias={self.bias is not None}"
+
+
+def is_plain(lin: nn.Module) -> bool:
+    """Whether a call is `x @ weight.T + bias` and nothing else: no hook, no lazy weight."""
+    kind = type(lin)
+    known = kind in (Projection, nn.Linear) or (kind.__module__, kind.__name__) == _PYG_LINEAR
+    return known and not has_hooks(lin)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether calling the module runs more than its forward method."""
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
+
+
+def product(lin: nn.Module, x: Features) -> Tensor:
+    """`x @ weight.T` of a plain linear map, without its bias."""
+    weight = lin.weight
+    assert isinstance(weight, Tensor)
+    if isinstance(x, SparseMatrix):
+        return spmm(x.pattern, weight.t(), edge_weight=x.values)
+    return nn.functional.linear(x, weight)
+
+
+def project(lin: nn.Module, x: Features) -> Tensor:
+    """A linear map of dense features, or of sparse ones where the map is plain."""
+    if isinstance(x, Tensor):
+        result: Tensor = lin(x)
+        return result
+    if not is_plain(lin):
+        raise TypeError(
+            f"x must be a dense tensor for a {type(lin).__name__} that has hooks or is no plain "
+            "linear map, got SparseMatrix."
+        )
+    bias = lin.bias
+    y = product(lin, x)
+    return y + bias if isinstance(bias, Tensor) else y
