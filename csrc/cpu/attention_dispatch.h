@@ -2,7 +2,6 @@
 #pragma once
 
 #include "column_heads.h"
-#include "sgnn/attention.h"
 #include "sgnn/dispatch.h"
 
 namespace sgnn::cpu::SGNN_ISA {
@@ -14,9 +13,9 @@ struct ShapeTag {
 
 // Calls fn(TypeTag<T>, ShapeTag) with the storage type and how heads lie in its vectors.
 template <typename Fn>
-void dispatch_shape(const AttentionInputs& args, Fn&& fn) {
-  dispatch_dtype(args.dtype, [&](auto type) {
-    switch (head_shape<acc_t<typename decltype(type)::type>>(args.width)) {
+void dispatch_shape(DType dtype, int64_t width, Fn&& fn) {
+  dispatch_dtype(dtype, [&](auto type) {
+    switch (head_shape<acc_t<typename decltype(type)::type>>(width)) {
       case HeadShape::kWide:
         return fn(type, ShapeTag<HeadShape::kWide>{});
       case HeadShape::kNarrow:

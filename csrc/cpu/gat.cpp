@@ -8,12 +8,12 @@ void gat_cpu(const GatArgs& args, int64_t row_begin, int64_t row_end) {
   SGNN_CALL_ISA(gat, args, row_begin, row_end);
 }
 
-void gat_grad_targets_cpu(const GatGradArgs& args, int64_t row_begin, int64_t row_end) {
+void gat_grad_targets_cpu(const GatTargetsArgs& args, int64_t row_begin, int64_t row_end) {
   SGNN_CALL_ISA(gat_grad_targets, args, row_begin, row_end);
 }
 
-void gat_grad_sources_cpu(const GatGradArgs& args, int64_t row_begin, int64_t row_end) {
-  SGNN_CALL_ISA(gat_grad_sources, args, row_begin, row_end);
+void gat_grad_cpu(const GatGradArgs& args, int64_t row_begin, int64_t row_end) {
+  SGNN_CALL_ISA(gat_grad, args, row_begin, row_end);
 }
 
 }  // namespace sgnn

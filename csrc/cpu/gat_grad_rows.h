@@ -14,7 +14,7 @@ class GatGradTargets {
  public:
   using A = acc_t<T>;
 
-  explicit GatGradTargets(const GatGradArgs& args)
+  explicit GatGradTargets(const GatTargetsArgs& args)
       : args_(args),
         columns_(args.heads * args.width),
         heads_(args.heads, args.width),
@@ -52,7 +52,7 @@ class GatGradTargets {
               static_cast<const T*>(values) + at, args_.heads, out);
   }
 
-  const GatGradArgs& args_;
+  const GatTargetsArgs& args_;
   const int64_t columns_;
   const ColumnHeads<A, kShape> heads_;
   Scratch<A> delta_;

@@ -8,7 +8,7 @@
 
 namespace sgnn::cpu::SGNN_ISA {
 void gat(const GatArgs& args, int64_t begin, int64_t end) {
-  dispatch_shape(args, [&](auto type, auto shape) {
+  dispatch_shape(args.dtype, args.width, [&](auto type, auto shape) {
     using T = typename decltype(type)::type;
     constexpr HeadShape kShape = decltype(shape)::value;
     if (args.positive != nullptr) {
@@ -19,14 +19,14 @@ void gat(const GatArgs& args, int64_t begin, int64_t end) {
   });
 }
 
-void gat_grad_targets(const GatGradArgs& args, int64_t begin, int64_t end) {
-  dispatch_shape(args, [&](auto type, auto shape) {
+void gat_grad_targets(const GatTargetsArgs& args, int64_t begin, int64_t end) {
+  dispatch_shape(args.dtype, args.width, [&](auto type, auto shape) {
     GatGradTargets<typename decltype(type)::type, decltype(shape)::value>(args).run(begin, end);
   });
 }
 
-void gat_grad_sources(const GatGradArgs& args, int64_t begin, int64_t end) {
-  dispatch_shape(args, [&](auto type, auto shape) {
+void gat_grad(const GatGradArgs& args, int64_t begin, int64_t end) {
+  dispatch_shape(args.dtype, args.width, [&](auto type, auto shape) {
     GatGradSources<typename decltype(type)::type, decltype(shape)::value>(args).run(begin, end);
   });
 }

@@ -7,7 +7,7 @@
 namespace sgnn::cpu {
 
 SGNN_PER_ISA(void gat(const GatArgs& args, int64_t begin, int64_t end);
-             void gat_grad_targets(const GatGradArgs& args, int64_t begin, int64_t end);
-             void gat_grad_sources(const GatGradArgs& args, int64_t begin, int64_t end);)
+             void gat_grad_targets(const GatTargetsArgs& args, int64_t begin, int64_t end);
+             void gat_grad(const GatGradArgs& args, int64_t begin, int64_t end);)
 
 }  // namespace sgnn::cpu

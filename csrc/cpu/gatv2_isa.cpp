@@ -9,7 +9,7 @@
 namespace sgnn::cpu::SGNN_ISA {
 
 void gatv2(const Gatv2Args& args, int64_t begin, int64_t end) {
-  dispatch_shape(args, [&](auto type, auto shape) {
+  dispatch_shape(args.dtype, args.width, [&](auto type, auto shape) {
     using T = typename decltype(type)::type;
     constexpr HeadShape kShape = decltype(shape)::value;
     AttendRows<T, kShape, Gatv2Scores<T, kShape>, Gatv2Args>(args).run(begin, end);
@@ -17,7 +17,7 @@ void gatv2(const Gatv2Args& args, int64_t begin, int64_t end) {
 }
 
 void gatv2_grad_targets(const Gatv2GradArgs& args, int64_t begin, int64_t end, void* grad_att) {
-  dispatch_shape(args, [&](auto type, auto shape) {
+  dispatch_shape(args.dtype, args.width, [&](auto type, auto shape) {
     using T = typename decltype(type)::type;
     Gatv2GradRows<T, decltype(shape)::value, true> rows(args);
     rows.run(begin, end);
@@ -26,7 +26,7 @@ void gatv2_grad_targets(const Gatv2GradArgs& args, int64_t begin, int64_t end, v
 }
 
 void gatv2_grad_sources(const Gatv2GradArgs& args, int64_t begin, int64_t end) {
-  dispatch_shape(args, [&](auto type, auto shape) {
+  dispatch_shape(args.dtype, args.width, [&](auto type, auto shape) {
     Gatv2GradRows<typename decltype(type)::type, decltype(shape)::value, false>(args).run(begin,
                                                                                           end);
   });

@@ -50,6 +50,7 @@ Status edge_softmax_grad_cuda(const EdgeSoftmaxGradArgs&, Stream) { return kMiss
 int64_t gat_workspace(const GatArgs&) { return 0; }
 int64_t gat_grad_workspace(const GatGradArgs&) { return 0; }
 Status gat_cuda(const GatArgs&, void*, Stream) { return kMissing; }
+Status gat_grad_targets_cuda(const GatTargetsArgs&, Stream) { return kMissing; }
 Status gat_grad_cuda(const GatGradArgs&, void*, Stream) { return kMissing; }
 
 int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }

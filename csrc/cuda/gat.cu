@@ -43,10 +43,10 @@ void launch_forward(const GatParams<T>& params, Stream stream) {
 }
 
 template <typename T>
-GatTargetsParams<T> make_targets(const GatGradArgs& args) {
+GatTargetsParams<T> make_targets(const GatTargetsArgs& args) {
   using Acc = acc_t<T>;
   GatTargetsParams<T> params;
-  params.pairs = args.csr.num_cols * args.heads;
+  params.pairs = args.targets * args.heads;
   params.heads = args.heads;
   params.width = args.width;
   params.shape = tile_shape<T>(args.width);
@@ -99,12 +99,6 @@ void launch_sources(const GatSourcesParams<T>& params, Stream stream) {
   SGNN_LAUNCH(hubs, attention_hub_grid(params), threads, 0, stream, params);
 }
 
-template <bool kAligned, typename T>
-void launch_backward(const GatGradArgs& args, void* workspace, Stream stream) {
-  launch_targets<kAligned>(make_targets<T>(args), stream);
-  launch_sources<kAligned>(make_sources<T>(args, workspace), stream);
-}
-
 }  // namespace
 
 int64_t gat_workspace(const GatArgs& args) { return attention_workspace(args, forward_sums(args)); }
@@ -124,17 +118,28 @@ Status gat_cuda(const GatArgs& args, void* workspace, Stream stream) {
   return launch_status();
 }
 
+Status gat_grad_targets_cuda(const GatTargetsArgs& args, Stream stream) {
+  if (args.heads == 0) return nullptr;
+  dispatch_dtype(args.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const GatTargetsParams<T> params = make_targets<T>(args);
+    const bool aligned = heads_aligned<T>(args.grad, args.width) &&
+                         heads_aligned<T>(args.y, args.width) &&
+                         heads_aligned<T>(args.positive, args.width);
+    aligned ? launch_targets<true>(params, stream) : launch_targets<false>(params, stream);
+  });
+  return launch_status();
+}
+
 Status gat_grad_cuda(const GatGradArgs& args, void* workspace, Stream stream) {
   if (args.heads == 0) return nullptr;
   dispatch_dtype(args.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    bool aligned = true;
-    for (const void* rows :
-         {args.x, args.grad, args.y, args.positive, static_cast<const void*>(args.grad_x)}) {
-      aligned = aligned && heads_aligned<T>(rows, args.width);
-    }
-    aligned ? launch_backward<true, T>(args, workspace, stream)
-            : launch_backward<false, T>(args, workspace, stream);
+    const GatSourcesParams<T> params = make_sources<T>(args, workspace);
+    const bool aligned = heads_aligned<T>(args.x, args.width) &&
+                         heads_aligned<T>(args.grad, args.width) &&
+                         heads_aligned<T>(args.grad_x, args.width);
+    aligned ? launch_sources<true>(params, stream) : launch_sources<false>(params, stream);
   });
   return launch_status();
 }

@@ -64,7 +64,6 @@ void fill_inputs(Case& problem, const sgnn::CsrArg& csr, sgnn::GatInputs& args) 
   args.negative_slope = problem.mode.slope;
   args.dropout_threshold = problem.mode.threshold;
   args.seed = problem.mode.threshold == sgnn::kKeepAll ? nullptr : &problem.seed;
-  args.s_dst = problem.s_dst.data();
   args.s_src = problem.s_src.data();
   args.edge_score = problem.mode.edge_score ? problem.edge_score.data() : nullptr;
 }
@@ -73,6 +72,7 @@ template <typename Case, typename T>
 sgnn::GatArgs forward_args(Case& problem, Results<T>& out) {
   sgnn::GatArgs args;
   fill_inputs(problem, problem.csr.arg, args);
+  args.s_dst = problem.s_dst.data();
   args.y = out.y.data();
   args.row_max = out.row_max.data();
   args.inv_sum = out.inv_sum.data();
@@ -83,19 +83,33 @@ sgnn::GatArgs forward_args(Case& problem, Results<T>& out) {
 }
 
 template <typename Case, typename T>
-sgnn::GatGradArgs backward_args(Case& problem, Results<T>& out, void* stats) {
+sgnn::GatTargetsArgs targets_args(Case& problem, Results<T>& out, void* stats) {
   const sgnn::GatArgs forward = forward_args(problem, out);
-  sgnn::GatGradArgs args;
-  fill_inputs(problem, problem.transposed.arg, args);
+  sgnn::GatTargetsArgs args;
+  args.dtype = forward.dtype;
+  args.targets = problem.graph.num_rows;
+  args.heads = forward.heads;
+  args.width = forward.width;
+  args.negative_slope = forward.negative_slope;
   args.grad = problem.grad.data();
+  args.s_dst = forward.s_dst;
   args.y = forward.y;
   args.row_max = forward.row_max;
   args.inv_sum = forward.inv_sum;
   args.positive = forward.positive;
   args.positive_weight = forward.positive_weight;
   args.target_stats = stats;
-  args.grad_x = out.grad_x.data();
   args.grad_dst = out.grad_dst.data();
+  return args;
+}
+
+template <typename Case, typename T>
+sgnn::GatGradArgs backward_args(Case& problem, Results<T>& out, const void* stats) {
+  sgnn::GatGradArgs args;
+  fill_inputs(problem, problem.transposed.arg, args);
+  args.grad = problem.grad.data();
+  args.target_stats = stats;
+  args.grad_x = out.grad_x.data();
   args.grad_src = out.grad_src.data();
   args.grad_score = problem.mode.edge_score ? out.grad_score.data() : nullptr;
   return args;
@@ -108,6 +122,7 @@ Results<T> on_cuda(Case& problem, bool with_workspace = true) {
   const sgnn::GatArgs forward = forward_args(problem, out);
   Buffer<double> space(sgnn::gat_workspace(forward) / 8 + 1);
   CHECK(sgnn::gat_cuda(forward, with_workspace ? space.data() : nullptr, nullptr) == nullptr);
+  CHECK(sgnn::gat_grad_targets_cuda(targets_args(problem, out, stats.data()), nullptr) == nullptr);
   const sgnn::GatGradArgs backward = backward_args(problem, out, stats.data());
   Buffer<double> grad_space(sgnn::gat_grad_workspace(backward) / 8 + 1);
   CHECK(sgnn::gat_grad_cuda(backward, with_workspace ? grad_space.data() : nullptr, nullptr) ==
@@ -120,9 +135,8 @@ Results<T> on_cpu(Case& problem) {
   Results<T> out(problem);
   Buffer<acc_t<T>> stats(4 * problem.s_dst.size());
   sgnn::gat_cpu(forward_args(problem, out), 0, problem.graph.num_rows);
-  const sgnn::GatGradArgs backward = backward_args(problem, out, stats.data());
-  sgnn::gat_grad_targets_cpu(backward, 0, problem.graph.num_rows);
-  sgnn::gat_grad_sources_cpu(backward, 0, problem.graph.num_cols);
+  sgnn::gat_grad_targets_cpu(targets_args(problem, out, stats.data()), 0, problem.graph.num_rows);
+  sgnn::gat_grad_cpu(backward_args(problem, out, stats.data()), 0, problem.graph.num_cols);
   return out;
 }
 

@@ -36,15 +36,12 @@ void fill_attention_inputs(AttentionInputs& inputs, int64_t sources, int64_t edg
   if (inputs.dropout_threshold != kKeepAll) inputs.seed = checked_seed(seed, reference);
 }
 
-void fill_gat_inputs(GatInputs& inputs, int64_t targets, int64_t sources, int64_t edges,
-                     const Tensor& x, const Tensor& s_dst, const Tensor& s_src,
-                     const OptionalTensor& edge_score, const OptionalTensor& bits,
-                     double negative_slope, double dropout, const OptionalTensor& seed,
-                     const Tensor& reference) {
+void fill_gat_inputs(GatInputs& inputs, int64_t sources, int64_t edges, const Tensor& x,
+                     const Tensor& s_src, const OptionalTensor& edge_score,
+                     const OptionalTensor& bits, double negative_slope, double dropout,
+                     const OptionalTensor& seed, const Tensor& reference) {
   fill_attention_inputs(inputs, sources, edges, x, bits, negative_slope, dropout, seed, reference);
-  check_matrix(s_dst, targets, inputs.heads, inputs.dtype, reference, "s_dst");
   check_matrix(s_src, sources, inputs.heads, inputs.dtype, reference, "s_src");
-  inputs.s_dst = s_dst.const_data_ptr();
   inputs.s_src = s_src.const_data_ptr();
   inputs.edge_score =
       optional_matrix(edge_score, edges, inputs.heads, inputs.dtype, reference, "edge_score");

@@ -21,12 +21,10 @@ void fill_attention_inputs(AttentionInputs& inputs, int64_t sources, int64_t edg
                            const OptionalTensor& bits, double negative_slope, double dropout,
                            const OptionalTensor& seed, const Tensor& reference);
 
-// Everything of GatInputs but csr: `targets` and `sources` are the node counts, `edges` the number
-// of edges.
-void fill_gat_inputs(GatInputs& inputs, int64_t targets, int64_t sources, int64_t edges,
-                     const Tensor& x, const Tensor& s_dst, const Tensor& s_src,
-                     const OptionalTensor& edge_score, const OptionalTensor& bits,
-                     double negative_slope, double dropout, const OptionalTensor& seed,
-                     const Tensor& reference);
+// Everything of GatInputs but csr: `sources` is the node count, `edges` the number of edges.
+void fill_gat_inputs(GatInputs& inputs, int64_t sources, int64_t edges, const Tensor& x,
+                     const Tensor& s_src, const OptionalTensor& edge_score,
+                     const OptionalTensor& bits, double negative_slope, double dropout,
+                     const OptionalTensor& seed, const Tensor& reference);
 
 }  // namespace sgnn::binding

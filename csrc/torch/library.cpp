@@ -55,11 +55,13 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "float negative_slope, float dropout, Tensor? seed, bool keep_positive) -> "
       "(Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def(
+      "gat_grad_targets(Tensor grad, Tensor s_dst, Tensor y, Tensor row_max, Tensor inv_sum, "
+      "Tensor positive, Tensor positive_weight, float negative_slope) -> (Tensor, Tensor)");
+  m.def(
       "gat_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
-      "Tensor? t_edge_id, Tensor grad, Tensor x, Tensor s_dst, Tensor s_src, Tensor? edge_score, "
-      "Tensor? bits, Tensor y, Tensor row_max, Tensor inv_sum, Tensor positive, "
-      "Tensor positive_weight, float negative_slope, float dropout, Tensor? seed, "
-      "bool score_grad) -> (Tensor, Tensor, Tensor, Tensor)");
+      "Tensor? t_edge_id, Tensor grad, Tensor stats, Tensor x, Tensor s_src, Tensor? edge_score, "
+      "Tensor? bits, float negative_slope, float dropout, Tensor? seed, bool score_grad) -> "
+      "(Tensor, Tensor, Tensor)");
   m.def(
       "gatv2(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, Tensor t_col, "
       "Tensor? t_edge_id, Tensor x, Tensor x_dst, Tensor att, Tensor? bits, float negative_slope, "

@@ -83,6 +83,14 @@ def check_devices(reference: Tensor, *tensors: Any) -> None:
             )
 
 
+def free_saved(ctx: Any) -> None:
+    """Within a backward: lets go of what the forward saved, unless the graph is kept for another.
+
+    The engine would do so when the backward returns, after it has allocated its results.
+    """
+    ctx.maybe_clear_saved_tensors()
+
+
 _Fake = TypeVar("_Fake", bound=Callable[..., Any])
 
 

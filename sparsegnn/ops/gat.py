@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_bits
-from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, register_fake
+from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, free_saved, register_fake
 from sparsegnn.ops._typed import typed
 from sparsegnn.ops._vmap import needs_grad
 from sparsegnn.ops.dropout import Seed, seed_tensor
@@ -121,14 +121,16 @@ def _gat_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) 
 def _gat_backward(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
     if grad is None:
         return (None,) * 15
-    saved = ctx.saved_tensors
-    csr, (x, s_dst, s_src, edge_score, bits), seed = saved[:6], saved[6:11], saved[11]
+    *csr, x, s_dst, s_src, edge_score, bits, seed = ctx.saved_tensors[:12]
+    grad = grad.contiguous()
+    stats, grad_dst = torch.ops.sparsegnn.gat_grad_targets.default(
+        grad, s_dst, *ctx.saved_tensors[12:], ctx.slope
+    )
+    free_saved(ctx)
     needs_score = ctx.needs_input_grad[9]
-    grad_x, grad_dst, grad_src, grad_score = torch.ops.sparsegnn.gat_grad.default(
+    grad_x, grad_src, grad_score = torch.ops.sparsegnn.gat_grad.default(
         *csr,
-        grad.contiguous(),
-        *(x, s_dst, s_src, edge_score, bits),
-        *saved[12:],
+        *(grad, stats, x, s_src, edge_score, bits),
         *(ctx.slope, ctx.dropout, seed, needs_score),
     )
     score = grad_score if needs_score else None
@@ -136,6 +138,21 @@ def _gat_backward(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None
 
 
 torch.library.register_autograd("sparsegnn::gat", _gat_backward, setup_context=_gat_context)
+
+
+@register_fake("sparsegnn::gat_grad_targets")
+def _targets_fake(
+    grad: Tensor,
+    s_dst: Tensor,
+    y: Tensor,
+    row_max: Tensor,
+    inv_sum: Tensor,
+    positive: Tensor,
+    positive_weight: Tensor,
+    negative_slope: float,
+) -> tuple[Tensor, Tensor]:
+    check_devices(grad, s_dst, y, row_max, inv_sum, positive, positive_weight)
+    return s_dst.new_empty(s_dst.shape[0], 4 * s_dst.shape[1]), torch.empty_like(s_dst)
 
 
 @register_fake("sparsegnn::gat_grad")
@@ -147,25 +164,20 @@ def _grad_fake(
     t_col: Tensor,
     t_edge_id: Tensor | None,
     grad: Tensor,
+    stats: Tensor,
     x: Tensor,
-    s_dst: Tensor,
     s_src: Tensor,
     edge_score: Tensor | None,
     bits: Tensor | None,
-    y: Tensor,
-    row_max: Tensor,
-    inv_sum: Tensor,
-    positive: Tensor,
-    positive_weight: Tensor,
     negative_slope: float,
     dropout: float,
     seed: Tensor | None,
     score_grad: bool,
 ) -> tuple[Tensor, ...]:
-    check_devices(rowptr, grad, x, s_dst, s_src, edge_score, bits, y, row_max, inv_sum, positive)
+    check_devices(rowptr, grad, stats, x, s_src, edge_score, bits)
     edges = col.shape[0] if score_grad else 0
     score = s_src.new_empty(edges, x.shape[1])
-    return torch.empty_like(x), torch.empty_like(s_dst), torch.empty_like(s_src), score
+    return torch.empty_like(x), torch.empty_like(s_src), score
 
 
 def no_second_derivative(ctx: Any, *grads: Any) -> NoReturn:
@@ -175,4 +187,5 @@ def no_second_derivative(ctx: Any, *grads: Any) -> NoReturn:
     )
 
 
+torch.library.register_autograd("sparsegnn::gat_grad_targets", no_second_derivative)
 torch.library.register_autograd("sparsegnn::gat_grad", no_second_derivative)

@@ -154,7 +154,12 @@ def test_fake_cuda_tensors_give_cuda_results(keep_positive: bool) -> None:
         assert [tuple(t.shape) for t in saved] == [
             *((g.num_dst, 3, 6), (g.num_dst, 3), (g.num_dst, 3), (kept, 3, 6), (kept, 3))
         ]
-        grads = torch.ops.sparsegnn.gat_grad(*csr, saved[0], *tensors, *saved, *options, True)
+        stats, grad_dst = torch.ops.sparsegnn.gat_grad_targets(saved[0], dst, *saved, 0.2)
+        assert (stats.shape, stats.dtype, stats.device) == ((g.num_dst, 12), dst.dtype, dst.device)
+        grad_x, *grads = torch.ops.sparsegnn.gat_grad(
+            *(*csr, saved[0], stats, x, src, score, None), *options, True
+        )
+        grads = grad_x, grad_dst, *grads
         for grad, leaf in zip(grads, tensors[:4], strict=True):
             assert (grad.shape, grad.dtype, grad.device) == (leaf.shape, leaf.dtype, leaf.device)
 
@@ -166,6 +171,17 @@ def test_a_second_derivative_is_refused() -> None:
     (grad,) = torch.autograd.grad(y, x, create_graph=True)
     with pytest.raises(RuntimeError, match="no second derivative"):
         grad.sum().backward()
+
+
+def test_the_backward_frees_what_it_saved_unless_the_graph_is_kept() -> None:
+    g = adversarial_graph("random").graph()
+    leaves = [t.requires_grad_() for t in inputs(g, 2, 3, torch.float64)[:3]]
+    y = sg.ops.gat(g, *leaves)
+    first = torch.autograd.grad(y.sum(), leaves, retain_graph=True)
+    again = torch.autograd.grad(y.sum(), leaves)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    with pytest.raises(RuntimeError, match="second time"):
+        torch.autograd.grad(y.sum(), leaves)
 
 
 def test_drawn_seeds_follow_the_generator() -> None:

@@ -27,6 +27,7 @@ NAMES = [
     "hard_concrete_grad",
     *ATTENTION,
     "gat",
+    "gat_grad_targets",
     "gat_grad",
     "gatv2",
     "gatv2_grad",
@@ -111,11 +112,17 @@ def gat_arguments(grad: bool) -> tuple[Any, ...]:
     return (*g.csr, *tensors, bits, 0.2, 0.5, torch.tensor([3]), True)
 
 
+def gat_targets_arguments() -> tuple[Any, ...]:
+    arguments = gat_arguments(False)
+    saved = OPS.gat.default(*arguments)
+    return (torch.randn_like(saved[0]), arguments[7], *saved, 0.2)
+
+
 def gat_grad_arguments() -> tuple[Any, ...]:
-    *tensors, slope, dropout, seed, keep = gat_arguments(False)
-    saved = OPS.gat.default(*tensors, slope, dropout, seed, keep)
-    grad = torch.randn_like(saved[0])
-    return (*tensors[:6], grad, *tensors[6:], *saved, slope, dropout, seed, True)
+    *csr, x, _, s_src, score, bits, slope, dropout, seed, _ = gat_arguments(False)
+    grad, *rest = gat_targets_arguments()
+    stats, _ = OPS.gat_grad_targets.default(grad, *rest)
+    return (*csr, grad, stats, x, s_src, score, bits, slope, dropout, seed, True)
 
 
 def gatv2_arguments(grad: bool) -> tuple[Any, ...]:
@@ -164,6 +171,7 @@ def test_opcheck_of_the_other_operators() -> None:
     for grad in (False, True):
         torch.library.opcheck(OPS.gat.default, gat_arguments(grad))
         torch.library.opcheck(OPS.gatv2.default, gatv2_arguments(grad))
+    torch.library.opcheck(OPS.gat_grad_targets.default, gat_targets_arguments())
     torch.library.opcheck(OPS.gat_grad.default, gat_grad_arguments())
     torch.library.opcheck(OPS.gatv2_grad.default, gatv2_grad_arguments())
 
