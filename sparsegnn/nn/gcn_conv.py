@@ -21,6 +21,7 @@ class GCNConv(nn.Module):
     `Y = D^-1/2 (A + I) D^-1/2 X W^T + b`, with PyG's arguments, results and state_dict keys
     (`lin.weight`, `bias`). Messages are never materialised. A node with a loop keeps it and gets no
     second one; PyG does the same for an `edge_index`, but adds one to a sparse adjacency.
+    Of several loops at a node only the last counts, as in PyG, unless they come in a `Graph`.
 
     Args:
         in_channels: Size of the input features.
@@ -109,7 +110,7 @@ class GCNConv(nn.Module):
         values = values if edge_weight is None else edge_weight.flatten()
         graph, values = _masked(graph, values, edge_mask)
         if self.normalize:
-            if self.add_self_loops:
+            if self.add_self_loops and not isinstance(edge_index, Graph):
                 graph, values = without_repeated_loops(graph, values)
             graph, values = gcn_norm(
                 graph,
