@@ -66,14 +66,14 @@ def project_neighbours(
     Sums and means commute with a linear map: where it narrows enough, or x is sparse, it comes
     first.
     """
-    if reduce in ("sum", "mean") and is_plain(lin) and projects_first(lin, graph, x):
-        bias = lin.bias
-        assert bias is None or isinstance(bias, Tensor)
-        projected = product(lin, x)
-        return aggregate(
-            *(graph, projected, edge_weight, edge_mask),
-            reduce=reduce, bias=bias, residual=residual,
-        )  # fmt: skip
+    if reduce in ("sum", "mean") and is_plain(lin):
+        weight, bias = lin.weight, lin.bias
+        assert isinstance(weight, Tensor) and not isinstance(bias, nn.Module)
+        if projects_first(weight, graph, x):
+            return aggregate(
+                *(graph, product(weight, x), edge_weight, edge_mask),
+                reduce=reduce, bias=bias, residual=residual,
+            )  # fmt: skip
     if isinstance(x, SparseMatrix):
         raise TypeError(
             f"x must be a dense tensor for aggregation {reduce!r} or a linear map with hooks, got "
@@ -83,12 +83,10 @@ def project_neighbours(
     return out if residual is None else out + residual
 
 
-def projects_first(lin: nn.Module, graph: Graph, x: Features) -> bool:
+def projects_first(weight: Tensor, graph: Graph, x: Features) -> bool:
     """Whether projecting every source costs less than aggregating first."""
     if isinstance(x, SparseMatrix):
         return True
-    weight = lin.weight
-    assert isinstance(weight, Tensor)
     out_channels, in_channels = weight.shape
     gathers_saved = graph.num_edges * (in_channels - out_channels)
     more_products = (graph.num_src - graph.num_dst) * in_channels * out_channels

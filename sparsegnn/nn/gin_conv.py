@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,10 +84,11 @@ class GINConv(torch.nn.Module):
         source, target = both_ends(x, (-1, -1))
         graph, weight = as_graph(edge_index, (source, target), size)
         lin = first_linear(self.nn) if as_reduce(self.aggr) in ("sum", "mean") else None
-        if lin is not None and projects_first(lin, graph, source):
-            both_ends(x, (lin.weight.shape[1],) * 2)
-            left = product(lin, source)
-            right = left if target is source else None if target is None else product(lin, target)
+        matrix: Any = None if lin is None else lin.weight
+        if lin is not None and projects_first(matrix, graph, source):
+            both_ends(x, (matrix.shape[1], matrix.shape[1]))
+            left = product(matrix, source)
+            right = left if target is source else _product(matrix, target)
             sums = self._sum(graph, left, right, weight, edge_mask, bias=lin.bias)
             return after_first_linear(self.nn, sums)
         if not isinstance(source, Tensor) or not (target is None or isinstance(target, Tensor)):
@@ -112,6 +114,10 @@ class GINConv(torch.nn.Module):
     def extra_repr(self) -> str:
         """The aggregation, where it is not the sum."""
         return "" if as_reduce(self.aggr) == "sum" else f"aggr={self.aggr}"
+
+
+def _product(matrix: Tensor, x: Features | None) -> Tensor | None:
+    return None if x is None else product(matrix, x)
 
 
 def _reset(value: object) -> None:

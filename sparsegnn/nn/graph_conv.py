@@ -48,6 +48,7 @@ class GraphConv(nn.Module):
         self.in_channels, self.out_channels, self.aggr = in_channels, out_channels, aggr
         self.lin_rel = Projection(sizes[0], out_channels, bias)
         self.lin_root = Projection(sizes[1], out_channels)
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """The start of `torch.nn.Linear` for both linear maps."""

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from sparsegnn.nn._inputs import Features
 from sparsegnn.ops import spmm
@@ -32,7 +33,8 @@ class Projection(nn.Module):
     """`x @ weight.T + bias` for dense or sparse x.
 
     A wide weight `[out, in]` is stored input-major: sparse features gather its columns, and dense
-    products run at the same speed either way. A narrow one is stored as it is.
+    products run at the same speed either way. A narrow one is stored as it is. The layer that holds
+    the projection fills it.
     """
 
     bias: Tensor | None
@@ -44,7 +46,6 @@ class Projection(nn.Module):
         else:
             self.weight = nn.Parameter(torch.empty(in_channels, out_channels).t())
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
-        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """The start of `torch.nn.Linear`: uniform within 1 / sqrt(in_channels)."""
@@ -64,8 +65,11 @@ class Projection(nn.Module):
 
 
 def is_plain(lin: nn.Module) -> bool:
-    """Whether a call is `x @ weight.T + bias` and nothing else: no hook, no lazy weight."""
-    kind = type(lin)
+    """Whether a call is `x @ weight.T + bias` and nothing else: no hook, no lazy weight.
+
+    Its weight may be parametrized: then it is computed wherever it is read.
+    """
+    kind = type(lin).__bases__[0] if is_parametrized(lin) else type(lin)
     known = kind in (Projection, nn.Linear) or (kind.__module__, kind.__name__) == _PYG_LINEAR
     return known and not has_hooks(lin)
 
@@ -80,10 +84,8 @@ def has_hooks(module: nn.Module) -> bool:
     )
 
 
-def product(lin: nn.Module, x: Features) -> Tensor:
-    """`x @ weight.T` of a plain linear map, without its bias."""
-    weight = lin.weight
-    assert isinstance(weight, Tensor)
+def product(weight: Tensor, x: Features) -> Tensor:
+    """`x @ weight.T`."""
     if isinstance(x, SparseMatrix):
         return spmm(x.pattern, weight.t(), edge_weight=x.values)
     return nn.functional.linear(x, weight)
@@ -91,7 +93,7 @@ def product(lin: nn.Module, x: Features) -> Tensor:
 
 def project(lin: nn.Module, x: Features) -> Tensor:
     """A linear map of dense features, or of sparse ones where the map is plain."""
-    if isinstance(x, Tensor):
+    if isinstance(x, Tensor) or isinstance(lin, Projection):
         result: Tensor = lin(x)
         return result
     if not is_plain(lin):
@@ -99,6 +101,7 @@ def project(lin: nn.Module, x: Features) -> Tensor:
             f"x must be a dense tensor for a {type(lin).__name__} that has hooks or is no plain "
             "linear map, got SparseMatrix."
         )
-    bias = lin.bias
-    y = product(lin, x)
+    weight, bias = lin.weight, lin.bias
+    assert isinstance(weight, Tensor)
+    y = product(weight, x)
     return y + bias if isinstance(bias, Tensor) else y

@@ -56,6 +56,7 @@ class SAGEConv(nn.Module):
         self.lin = Projection(sizes[0], sizes[0], bias=True) if project else None
         self.lin_l = Projection(sizes[0], out_channels, bias)
         self.lin_r = Projection(sizes[1], out_channels) if root_weight else None
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """The start of `torch.nn.Linear` for every linear map."""

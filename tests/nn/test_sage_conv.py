@@ -127,6 +127,21 @@ def test_a_hook_on_a_linear_map_runs() -> None:
         ours(sg.SparseMatrix.from_dense(x), EDGES.graph())
 
 
+class Doubled(torch.nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return 2 * weight
+
+
+def test_a_parametrized_linear_map() -> None:
+    theirs, ours = sage(16, 3)
+    x = torch.randn(30, 16)
+    for conv in (theirs, ours):
+        torch.nn.utils.parametrize.register_parametrization(conv.lin_l, "weight", Doubled())
+    expected = theirs(x, EDGES.edge_index)
+    for features in (x, sg.SparseMatrix.from_dense(x)):
+        torch.testing.assert_close(ours(features, EDGES.graph()), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_the_start_is_that_of_linear_layers() -> None:
     conv = sg.nn.SAGEConv(64, 50)
     for lin in (conv.lin_l, conv.lin_r):
