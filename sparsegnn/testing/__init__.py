@@ -23,7 +23,11 @@ from sparsegnn.testing.reference_selection import (
 from sparsegnn.testing.reference_sparse import reference_spgemm, reference_topk_rows
 from sparsegnn.testing.reference_spmm_extreme import reference_spmm_extreme
 from sparsegnn.testing.reference_spmm_grad import reference_spmm_grad
-from sparsegnn.testing.reference_walk import allowed_edges, check_walk
+from sparsegnn.testing.reference_walk import (
+    allowed_edges,
+    check_walk,
+    reference_weighted_walk,
+)
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
 
 __all__ = [
@@ -52,4 +56,5 @@ __all__ = [
     "reference_spmm_grad",
     "reference_topk_mask",
     "reference_topk_rows",
+    "reference_weighted_walk",
 ]
