@@ -10,6 +10,7 @@
 #include "sgnn/random_walk.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
+#include "sgnn/softmax_aggregate.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spgemm.h"
 #include "sgnn/spmm.h"
@@ -54,6 +55,13 @@ int64_t gat_grad_workspace(const GatGradArgs&) { return 0; }
 Status gat_cuda(const GatArgs&, void*, Stream) { return kMissing; }
 Status gat_grad_targets_cuda(const GatTargetsArgs&, Stream) { return kMissing; }
 Status gat_grad_cuda(const GatGradArgs&, void*, Stream) { return kMissing; }
+
+int64_t softmax_aggregate_workspace(const SoftmaxAggregateArgs&) { return 0; }
+int64_t softmax_aggregate_grad_workspace(const SoftmaxAggregateGradArgs&, bool) { return 0; }
+Status softmax_aggregate_cuda(const SoftmaxAggregateArgs&, void*, Stream) { return kMissing; }
+Status softmax_aggregate_grad_cuda(const SoftmaxAggregateGradArgs&, void*, void*, Stream) {
+  return kMissing;
+}
 
 int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }
 int64_t sparse_linear_grad_workspace(const SparseLinearGradArgs&) { return 0; }
