@@ -2,7 +2,7 @@
 
 `Graph`, `SparseMatrix`, `SparseRows` and `Mask` hold structure; `SparseWeight`, `BlockWeight` and
 `CompactWeight` hold pruned weights; `ops` are the functional operators; `nn` are drop-in layers;
-`pruning` finds tickets; `tickets` stores and compiles them.
+`pruning` finds tickets; `tickets` stores them; `compile` makes what is pruned run fast.
 """
 
 from importlib import import_module
@@ -20,7 +20,8 @@ from sparsegnn.sparse_rows import SparseRows
 from sparsegnn.sparse_weight import SparseWeight
 
 if TYPE_CHECKING:
-    from sparsegnn import analysis, data, nn, pruning, testing, tickets, training
+    from sparsegnn import analysis, compiler, data, nn, pruning, testing, tickets, training
+    from sparsegnn.compiler import compile
     from sparsegnn.tickets import Ticket
 
 try:
@@ -28,7 +29,7 @@ try:
 except PackageNotFoundError:
     __version__ = "0+unknown"
 
-_SUBMODULES = {"analysis", "data", "nn", "pruning", "testing", "tickets", "training"}
+_SUBMODULES = {"analysis", "compiler", "data", "nn", "pruning", "testing", "tickets", "training"}
 
 __all__ = [
     "BlockWeight",
@@ -40,6 +41,8 @@ __all__ = [
     "SparseWeight",
     "Ticket",
     "analysis",
+    "compile",
+    "compiler",
     "data",
     "keep_freed_memory",
     "nn",
@@ -55,6 +58,8 @@ def __getattr__(name: str) -> Any:
     """Loads a submodule on first use, so that `import sparsegnn` stays light."""
     if name in _SUBMODULES:
         return import_module(f"sparsegnn.{name}")
+    if name == "compile":
+        return import_module("sparsegnn.compiler").compile
     if name == "Ticket":
         return import_module("sparsegnn.tickets").Ticket
     raise AttributeError(f"module 'sparsegnn' has no attribute {name!r}")

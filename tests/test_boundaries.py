@@ -16,7 +16,7 @@ LAYERS = [
     {"ops"},
     {"sparse_matrix", "sparse_rows", "sparse_weight"},
     {"nn", "testing"},
-    {"data", "training"},
+    {"data", "training", "compiler"},
     {"tickets"},
     {"pruning"},
     {"analysis"},

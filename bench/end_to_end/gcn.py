@@ -14,11 +14,11 @@ from bench.end_to_end.exact_gcn import exact_logits
 from bench.end_to_end.setting import ROUNDS_TO_TICKET, Setting, load_weights
 from bench.harness import Run
 from bench.peers.gcn import CompositeGcn, GcnWeights, PygGcn, inference, training_step
+from sparsegnn.compiler.report import Report
 from sparsegnn.pruning import UGS, random_ticket
 from sparsegnn.pruning.kept import Kept
 from sparsegnn.pruning.stage import TicketStage
 from sparsegnn.pruning.subject import Subject
-from sparsegnn.tickets.report import Report
 from sparsegnn.training import Split
 
 EAGER = "PyG eager"

@@ -10,7 +10,6 @@
 #include "sgnn/random_walk.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
-#include "sgnn/softmax_aggregate.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spgemm.h"
 #include "sgnn/spmm.h"
@@ -19,7 +18,6 @@
 #include "sgnn/status.h"
 #include "sgnn/topk_mask.h"
 #include "sgnn/topk_rows.h"
-#include "sgnn/walk_weights.h"
 
 namespace sgnn {
 namespace {
@@ -42,7 +40,6 @@ Status spmm_extreme_grad_cuda(const SpmmExtremeGradArgs&, Stream) { return kMiss
 int64_t spmm_grad_workspace(const SpmmGradArgs&) { return 0; }
 Status spmm_grad_cuda(const SpmmGradArgs&, void*, Stream) { return kMissing; }
 Status random_walk_cuda(const RandomWalkArgs&, Stream) { return kMissing; }
-Status walk_weights_cuda(const WalkWeightsArgs&, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
 
 Status edge_scores_cuda(const EdgeScoresArgs&, Stream) { return kMissing; }
@@ -55,13 +52,6 @@ int64_t gat_grad_workspace(const GatGradArgs&) { return 0; }
 Status gat_cuda(const GatArgs&, void*, Stream) { return kMissing; }
 Status gat_grad_targets_cuda(const GatTargetsArgs&, Stream) { return kMissing; }
 Status gat_grad_cuda(const GatGradArgs&, void*, Stream) { return kMissing; }
-
-int64_t softmax_aggregate_workspace(const SoftmaxAggregateArgs&) { return 0; }
-int64_t softmax_aggregate_grad_workspace(const SoftmaxAggregateGradArgs&, bool) { return 0; }
-Status softmax_aggregate_cuda(const SoftmaxAggregateArgs&, void*, Stream) { return kMissing; }
-Status softmax_aggregate_grad_cuda(const SoftmaxAggregateGradArgs&, void*, void*, Stream) {
-  return kMissing;
-}
 
 int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }
 int64_t sparse_linear_grad_workspace(const SparseLinearGradArgs&) { return 0; }

@@ -72,16 +72,6 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor row_max, Tensor inv_sum, float negative_slope, float dropout, Tensor? seed) -> "
       "(Tensor, Tensor, Tensor)");
 
-  // Softmax aggregation
-  m.def(
-      "softmax_aggregate(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
-      "Tensor t_col, Tensor? t_edge_id, Tensor x, Tensor t, Tensor? bits, bool relu, float eps, "
-      "bool with_log_sum) -> (Tensor, Tensor)");
-  m.def(
-      "softmax_aggregate_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
-      "Tensor t_col, Tensor? t_edge_id, Tensor grad, Tensor x, Tensor t, Tensor? bits, Tensor y, "
-      "Tensor log_sum, bool relu, float eps, bool with_dt) -> (Tensor, Tensor)");
-
   // Sparse rows and sparse products
   m.def(
       "spmm_rows(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? t_rowptr, Tensor? t_col, "
@@ -139,10 +129,9 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
 
   // Walks
   m.def(
-      "random_walk(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? time, "
-      "Tensor? weight_sum, Tensor start, Tensor? start_time, int length, int seed, bool strict, "
-      "bool with_edges) -> (Tensor, Tensor)");
-  m.def("walk_weights(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor weight) -> Tensor");
+      "random_walk(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? time, Tensor start, "
+      "Tensor? start_time, int length, int seed, bool strict, bool with_edges) -> "
+      "(Tensor, Tensor)");
 
   // The library itself
   m.def("cpu_isa() -> int");

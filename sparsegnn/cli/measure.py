@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 from sparsegnn.cli.cost import CostRow, Milliseconds
 from sparsegnn.cli.search import Search
+from sparsegnn.compiler.macs import MacCount
+from sparsegnn.compiler.report import Report
+from sparsegnn.compiler.timing import BUSY_SHARE, Timing, interleaved
 from sparsegnn.nn import GCN
 from sparsegnn.tickets import Ticket
-from sparsegnn.tickets.macs import MacCount
 from sparsegnn.tickets.measure import Kind, SpeedReport, compare
-from sparsegnn.tickets.report import Report
-from sparsegnn.tickets.timing import BUSY_SHARE, Timing, interleaved
 
 CURVE_POINTS = 6
 _CURVE_SECONDS = 5.0
@@ -66,11 +66,12 @@ def measure_programs(
 
 def cost_rows(report: Report, speed: SpeedReport) -> list[CostRow]:
     """Joins the operations on every base with bytes and times."""
+    ours, whole = report.counted()
     macs: dict[Kind, MacCount] = {
-        "pyg": report.macs_dense,
-        "composite": report.macs_dense,
-        "dense": report.macs_dense,
-        "ticket": report.macs,
+        "pyg": whole,
+        "composite": whole,
+        "dense": whole,
+        "ticket": ours,
     }
     return [
         CostRow(

@@ -32,7 +32,7 @@ class AttentionConv(nn.Module):
         residual: bool,
     ) -> None:
         super().__init__()
-        self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
+        self.sizes = (in_channels,) if isinstance(in_channels, int) else in_channels
         if min(*self.sizes, out_channels, heads) < 1:
             raise ValueError(
                 f"in_channels, out_channels and heads must be positive, got {in_channels}, "
@@ -40,6 +40,7 @@ class AttentionConv(nn.Module):
             )
         if not 0.0 <= dropout <= 1.0:
             raise ValueError(f"dropout must lie in [0, 1], got {dropout}.")
+        self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
         self.concat, self.negative_slope, self.dropout = concat, negative_slope, dropout
         self.add_self_loops, self.edge_dim, self.fill_value = add_self_loops, edge_dim, fill_value
         self.residual = residual
@@ -47,11 +48,6 @@ class AttentionConv(nn.Module):
         self.lin_edge = None if edge_dim is None else Projection(edge_dim, heads * out_channels)
         self.res = Projection(self.sizes[-1], total) if residual else None
         self.bias = nn.Parameter(torch.empty(total)) if bias else None
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Sizes of the input features: one, or those of sources and targets."""
-        return (self.in_channels,) if isinstance(self.in_channels, int) else self.in_channels
 
     def _ends(self, x: Inputs) -> Ends:
         """Features of (sources, targets), two-dimensional and of the right width."""
@@ -81,11 +77,7 @@ class AttentionConv(nn.Module):
         out = out.flatten(1) if self.concat else out.mean(dim=1)
         if self.res is not None and target is not None:
             out = out + project(self.res, target)
-        if self.bias is not None:
-            return out + self.bias.to(out.dtype)
-        # The backward of attention reads its result, which the caller may overwrite.
-        returns_it = self.concat and self.res is None
-        return out.clone() if returns_it and out.requires_grad else out
+        return out if self.bias is None else out + self.bias.to(out.dtype)
 
     def extra_repr(self) -> str:
         """The channels, as PyG prints them."""

@@ -20,15 +20,10 @@ from sparsegnn.testing.reference_selection import (
     reference_drop_and_grow,
     reference_grow_positions,
 )
-from sparsegnn.testing.reference_softmax_aggregate import reference_softmax_aggregate
 from sparsegnn.testing.reference_sparse import reference_spgemm, reference_topk_rows
 from sparsegnn.testing.reference_spmm_extreme import reference_spmm_extreme
 from sparsegnn.testing.reference_spmm_grad import reference_spmm_grad
-from sparsegnn.testing.reference_walk import (
-    allowed_edges,
-    check_walk,
-    reference_weighted_walk,
-)
+from sparsegnn.testing.reference_walk import allowed_edges, check_walk
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
 
 __all__ = [
@@ -50,7 +45,6 @@ __all__ = [
     "reference_hard_concrete",
     "reference_nm_mask",
     "reference_sddmm",
-    "reference_softmax_aggregate",
     "reference_sparse_linear",
     "reference_spgemm",
     "reference_spmm",
@@ -58,5 +52,4 @@ __all__ = [
     "reference_spmm_grad",
     "reference_topk_mask",
     "reference_topk_rows",
-    "reference_weighted_walk",
 ]

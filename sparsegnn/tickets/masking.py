@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import TypeVar
 
@@ -103,17 +102,6 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
             key = f"{prefix}.{name}" if prefix else name
             state[key] = getattr(module, name).detach()
     return state
-
-
-def unmasked_copy(model: Model) -> Model:
-    """A copy of `model` whose masked weights are ordinary parameters again, pruned entries at 0."""
-    plain = copy.deepcopy(model)
-    for module in list(plain.modules()):
-        if not parametrize.is_parametrized(module):
-            continue
-        for name in _masked_names(module):
-            parametrize.remove_parametrizations(module, name)
-    return plain
 
 
 def masks_of(model: nn.Module) -> dict[str, Tensor]:

@@ -17,18 +17,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sparsegnn.compiler.plain import plain_copy
+from sparsegnn.compiler.report import Report
+from sparsegnn.compiler.timing import BUSY_SHARE, Timing, interleaved
 from sparsegnn.graph import Graph
 from sparsegnn.nn import GCN
 from sparsegnn.sparse_matrix import SparseMatrix
-from sparsegnn.tickets.masking import check_state, unmasked_copy
+from sparsegnn.tickets.masking import check_state
 from sparsegnn.tickets.peers import PygGCN, TorchCompositeGCN
-from sparsegnn.tickets.report import Report
-from sparsegnn.tickets.timing import BUSY_SHARE, Timing, interleaved
 
 if TYPE_CHECKING:
+    from sparsegnn._json import Json
+    from sparsegnn.compiler.compiled import CompiledModel
     from sparsegnn.data import NodeDataset
-    from sparsegnn.tickets.compiled import CompiledModel
-    from sparsegnn.tickets.ticket import Json, Ticket
+    from sparsegnn.tickets.ticket import Ticket
 
 Kind = Literal["pyg", "composite", "dense", "ticket"]
 Program = Callable[[], Tensor]
@@ -195,7 +197,7 @@ def measure_forward(
 
 def _dense_model(ticket: Ticket, model: GCN) -> GCN:
     """The architecture with the ticket's weights and nothing pruned."""
-    dense = unmasked_copy(model)
+    dense = plain_copy(model)
     check_state(dense, ticket.state)
     dense.load_state_dict(ticket.state)
     return dense
@@ -276,11 +278,12 @@ def _row(
     note = f"fell back to the dense model: {report.reason}" if report.plan == "dense" else None
     weights = sum(p.numel() * p.element_size() for p in dense.parameters())
     entries = data.graph.with_self_loops().num_edges
+    ours, whole = report.counted()
     operations = {
-        "pyg": report.macs_dense.executed_dense_features,
-        "composite": report.macs_dense.executed,
-        "dense": report.macs_dense.executed,
-        "ticket": report.macs.executed,
+        "pyg": whole.executed_dense_features,
+        "composite": whole.executed,
+        "dense": whole.executed,
+        "ticket": ours.executed,
     }
     memory = {
         "pyg": weights + data.edge_index.numel() * 8,

@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from sparsegnn._json import Json
 from sparsegnn.graph import Graph
 from sparsegnn.mask import Mask
 from sparsegnn.tickets.errors import TicketError
 
 if TYPE_CHECKING:
+    from sparsegnn.compiler.compiled import CompiledModel
     from sparsegnn.data import NodeDataset
     from sparsegnn.nn import GCN
     from sparsegnn.sparse_matrix import SparseMatrix
-    from sparsegnn.tickets.compiled import CompiledModel
     from sparsegnn.tickets.sparsity import Sparsity
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Model = TypeVar("Model", bound=nn.Module)
 
 

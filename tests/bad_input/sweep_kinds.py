@@ -104,14 +104,6 @@ def wrong_heads(tensor: torch.Tensor) -> dict[str, Any]:
     return {**no_tensor(tensor), **no_floats(tensor), **other_shape(tensor), **more}
 
 
-def wrong_temperature(t: torch.Tensor) -> dict[str, Any]:
-    """What is neither a number nor a tensor of one or as many elements."""
-    shapes = other_shape(t)
-    del shapes["no dimension"], shapes["one dimension less"]
-    types = {"none": None, "matrix of one": t[:1].unsqueeze(0)}
-    return {**no_tensor(t), **no_floats(t), **shapes, **types}
-
-
 def wrong_elsewhere(weight: torch.Tensor) -> dict[str, Any]:
     """No weight for tensor cores; one on the CPU is none either."""
     types = {**no_tensor(weight), **no_floats(weight), **other_shape(weight)}
@@ -154,13 +146,6 @@ def wrong_times(time: torch.Tensor) -> dict[str, Any]:
     return {**no_tensor(time), **other_shape(time), **values, **types}
 
 
-def wrong_weights(weight: torch.Tensor) -> dict[str, Any]:
-    """What are no weights that edges can be drawn by."""
-    bad = {"NaN": NAN, "infinite": float("inf"), "negative": -1.0}
-    values = {name: weight.index_fill(0, torch.tensor([3]), value) for name, value in bad.items()}
-    return {**no_tensor(weight), **no_floats(weight), **other_shape(weight), **values}
-
-
 STRUCTURED_KINDS = {
     "active": wrong_active,
     "in place": wrong_in_place,
@@ -170,12 +155,10 @@ STRUCTURED_KINDS = {
     "group count": wrong_exchanges,
     "samples": wrong_samples,
     "heads": wrong_heads,
-    "temperature": wrong_temperature,
     "weight elsewhere": wrong_elsewhere,
     "square graph": wrong_square,
     "nodes": wrong_nodes,
     "length": wrong_length,
     "walk seed": wrong_walk_seed,
     "times": wrong_times,
-    "weights": wrong_weights,
 }

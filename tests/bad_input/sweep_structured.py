@@ -6,7 +6,7 @@ import torch
 from sweep_operators import WIDTH, Arguments, Operator, bools, floats
 
 import sparsegnn as sg
-from sparsegnn.ops import TemporalEdges, WeightedEdges
+from sparsegnn.ops import TemporalEdges
 from sparsegnn.testing import (
     check_walk,
     random_graph,
@@ -15,7 +15,6 @@ from sparsegnn.testing import (
     reference_gatv2,
     reference_grow_positions,
     reference_nm_mask,
-    reference_softmax_aggregate,
 )
 from sparsegnn.testing.graphs import EdgeList
 
@@ -96,20 +95,6 @@ def _gatv2_expected(edges: EdgeList, g: Any, dropout: float, **rest: Any) -> lis
     return [reference_gatv2(edges.edge_index, **rest)]
 
 
-def _softmax_arguments(edges: EdgeList) -> Arguments:
-    return {
-        "g": edges.graph(),
-        "x": floats(edges.num_src, WIDTH),
-        "t": floats(WIDTH, seed=1),
-        "edge_mask": bools(edges.edge_index.shape[1]),
-        "eps": 0.1,
-    }
-
-
-def _softmax_expected(edges: EdgeList, g: Any, x: Any, t: Any, **rest: Any) -> list[Any]:
-    return [reference_softmax_aggregate(edges.edge_index, edges.num_dst, x, t, **rest)]
-
-
 def _update_arguments(edges: EdgeList) -> Arguments:
     mask = bools(24).view(4, 6)
     return {
@@ -157,7 +142,6 @@ def _walk_arguments(edges: EdgeList) -> Arguments:
         "edge_time": floats(30),
         "start_time": floats(18, seed=1),
         "strict": False,
-        "weight": floats(30, seed=2).abs(),
     }
 
 
@@ -165,22 +149,13 @@ def _walk(**arguments: Any) -> Any:
     return sg.ops.random_walk(**arguments, return_edges=True)
 
 
-def _sorted_edges(g: Any, edge_time: Any, weight: Any) -> list[torch.Tensor]:
-    return [TemporalEdges.sort(g, edge_time, weight).edge_id.long()]
+def _sorted_edges(g: Any, edge_time: Any) -> list[torch.Tensor]:
+    return [TemporalEdges.sort(g, edge_time).edge_id.long()]
 
 
-def _sorted_expected(edges: EdgeList, g: Any, edge_time: Any, weight: Any) -> list[Any]:
+def _sorted_expected(edges: EdgeList, g: Any, edge_time: Any) -> list[Any]:
     source, time = SQUARE.edge_index[0].tolist(), edge_time.tolist()
     return [torch.tensor(sorted(range(30), key=lambda edge: (source[edge], time[edge])))]
-
-
-def _summed_weights(g: Any, weight: Any) -> list[torch.Tensor]:
-    rowptr, _, _, sums = WeightedEdges.sum(g, weight)
-    return [torch.cat([sums, sums.new_zeros(1)])[rowptr[:-1].long()] * (rowptr.diff() > 0)]
-
-
-def _summed_expected(edges: EdgeList, g: Any, weight: Any) -> list[Any]:
-    return [torch.zeros(9).double().index_add_(0, SQUARE.edge_index[0], weight.double())]
 
 
 def checks_walks() -> None:
@@ -237,20 +212,6 @@ STRUCTURED = {
         names={"edge_mask": ("mask",), "x": ("x_dst", "att"), "x_dst": ("x",)},
         gathers="x",
     ),
-    "softmax_aggregate": Operator(
-        sg.ops.softmax_aggregate,
-        _softmax_arguments,
-        _softmax_expected,
-        kinds={
-            "g": "graph",
-            "x": "matrix",
-            "t": "temperature",
-            "edge_mask": "hard mask",
-            "eps": "optional number",
-        },
-        names={"edge_mask": ("mask",), "x": ("t",)},
-        gathers="x",
-    ),
     "nm_mask": Operator(
         sg.ops.nm_mask,
         lambda edges: {"weight": floats(6, 8), "n": 2, "m": 4},
@@ -303,27 +264,15 @@ STRUCTURED = {
             "edge_time": "times",
             "start_time": "times",
             "strict": "flag",
-            "weight": "weights",
         },
         names={"edge_time": ("start_time",)},
         differentiable=False,
     ),
     "TemporalEdges": Operator(
         _sorted_edges,
-        lambda edges: {
-            "g": SQUARE.graph(),
-            "edge_time": floats(30),
-            "weight": floats(30, seed=2).abs(),
-        },
+        lambda edges: {"g": SQUARE.graph(), "edge_time": floats(30)},
         _sorted_expected,
-        kinds={"g": "square graph", "edge_time": "times", "weight": "weights"},
-        differentiable=False,
-    ),
-    "WeightedEdges": Operator(
-        _summed_weights,
-        lambda edges: {"g": SQUARE.graph(), "weight": floats(30).abs()},
-        _summed_expected,
-        kinds={"g": "square graph", "weight": "weights"},
+        kinds={"g": "square graph", "edge_time": "times"},
         differentiable=False,
     ),
 }

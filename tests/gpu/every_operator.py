@@ -72,9 +72,6 @@ def attention(device: str) -> dict[str, Run]:
         "gatv2": lambda x: sg.ops.gatv2(
             graph, x.view(NODES, 4, -1), x.flip(1).view(NODES, 4, -1), x[:4, : WIDTH // 4], mask
         ),
-        "softmax_aggregate": lambda x: sg.ops.softmax_aggregate(
-            graph, x, edge[0, 0], mask, eps=1e-7
-        ),
         "gat dropout and edge scores": lambda x: gat(x, edge_score=edge, dropout=0.4, seed=seed),
     }
 
@@ -97,7 +94,6 @@ def selection(device: str) -> dict[str, Run]:
     graph = power_law_graph(NODES, EDGES).to(device)
     start = torch.arange(500, device=device)
     active = (torch.rand(NODES, WIDTH) < 0.3).to(device)
-    weight = torch.rand(graph.num_edges, device=device)
 
     def drop_and_grow(x: Tensor) -> list[Tensor]:
         mask, weight, moment = active.clone(), x * active, x.abs()
@@ -110,9 +106,6 @@ def selection(device: str) -> dict[str, Run]:
         "topk_rows": lambda x: sg.ops.topk_rows(x, 7),
         "drop_and_grow_": drop_and_grow,
         "random_walk": lambda x: [sg.ops.random_walk(graph, start, 10, seed=3)],
-        "random_walk by weight": lambda x: [
-            sg.ops.random_walk(graph, start, 10, seed=3, weight=weight)
-        ],
     }
 
 
@@ -131,7 +124,6 @@ NAMES = [
     "sddmm add",
     "gat",
     "gatv2",
-    "softmax_aggregate",
     "gat dropout and edge scores",
     "sparse_linear",
     "block_linear",
@@ -141,5 +133,4 @@ NAMES = [
     "topk_rows",
     "drop_and_grow_",
     "random_walk",
-    "random_walk by weight",
 ]

@@ -13,9 +13,18 @@ from hypothesis import strategies as st
 from small_ticket import Setup, make, masked_logits
 
 from sparsegnn import Graph, Mask, SparseMatrix
+from sparsegnn.compiler import CompiledModel, pipeline, planner
+from sparsegnn.compiler.candidates import (
+    Sizes,
+    can_fuse,
+    dense_input_candidates,
+    fused_candidate,
+    sparse_input_candidates,
+)
+from sparsegnn.compiler.features import FeatureInput
 from sparsegnn.nn import GCN
-from sparsegnn.tickets import CompiledModel, TicketError, planner
-from sparsegnn.tickets import compile as compiler
+from sparsegnn.tickets import TicketError
+from sparsegnn.tickets.compile import read_problem
 
 
 def compiled(setup: Setup, *, tune: bool = False) -> CompiledModel:
@@ -80,7 +89,7 @@ def test_tuned_program_equals_the_masked_model(
     edge_sparsity: float, weight_sparsity: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planner, "_ROUNDS", 3)
-    monkeypatch.setattr(compiler, "_ROUNDS", 3)
+    monkeypatch.setattr(pipeline, "_ROUNDS", 3)
     setup = make(
         nodes=150,
         edges=600,
@@ -103,40 +112,34 @@ def test_tuned_program_equals_the_masked_model(
     assert (report.plan == "compiled") == (report.compiled_ms.median_ms <= limit)
 
 
-def candidates_of(setup: Setup) -> list[tuple[object, list[planner.Candidate]]]:
-    problem = compiler._read(setup.ticket, setup.model, (setup.x, setup.graph))
-    layers = compiler._compact_layers(problem)
-    forms = [compiler._feature_input(problem, sparse)(setup.x) for sparse in (True, False)]
-    plans: list[tuple[object, list[planner.Candidate]]] = []
-    for form in forms:
-        for first in planner._candidates(layers[0], form):
-            for second in planner.dense_input_candidates(layers[1]):
-                plans.append((form, [first, second]))
-    plans.append((forms[0], [planner.fused_candidate(layers[0], layers[1], forms[0].nnz)]))
-    return plans
-
-
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("hidden", [9, 40, 200])
-def test_every_candidate_computes_the_same(hidden: int, bias: bool) -> None:
+def test_fused_and_separate_layers_compute_the_same(hidden: int, bias: bool) -> None:
     setup = make(hidden=hidden, bias=bias, classes=7)
+    problem = read_problem(setup.ticket, setup.model, (setup.x, setup.graph))
     expected = masked_logits(setup)
-    plans = candidates_of(setup)
-    assert len(plans) == (1 + (5 if hidden <= 32 else 4)) * 5 + 1
-    for form, plan in plans:
-        h = form
-        for candidate in plan:
-            h = planner.run_steps(candidate, h)
-        assert close(h, expected, 1e-12), [candidate.name for candidate in plan]
+    plan = pipeline.make_plan(problem, tune=False)
+    first, second = (choice.units[0] for choice in plan.choices[:2])
+    sizes = Sizes(20, setup.x.nnz)
+    sparse = plan.program.sparse_input or plan.program.dense_input
+    assert sparse is not None
+    form = FeatureInput(sparse.kept, sparse.kept, (20, 12), True, torch.float64)(setup.x)
+    assert can_fuse(first, second)
+    fused = fused_candidate(first, second, sizes)
+    assert close(planner.run_steps(fused, [form]), expected, 1e-12)
+    for candidate in sparse_input_candidates(first, sizes):
+        hidden_units = planner.run_steps(candidate, [form])
+        for following in dense_input_candidates(second, sizes):
+            assert close(planner.run_steps(following, [hidden_units]), expected, 1e-12)
 
 
 def test_features_with_one_value_per_row_lose_their_values() -> None:
     setup = make(feature_density=0.4)
     pattern = (setup.x.to_dense() != 0).double()
     setup.x = SparseMatrix.from_dense(pattern / pattern.sum(1, keepdim=True).clamp(min=1))
-    problem = compiler._read(setup.ticket, setup.model, (setup.x, setup.graph))
-    matrix = compiler._feature_input(problem, True)(setup.x)
-    assert matrix.values()[0] is None
+    problem = read_problem(setup.ticket, setup.model, (setup.x, setup.graph))
+    matrix = pipeline.make_plan(problem, tune=False).program.sparse_features
+    assert matrix is not None and matrix.values()[0] is None
     assert close(compiled(setup)(), masked_logits(setup), 1e-12)
 
 
@@ -218,6 +221,8 @@ def test_fine_tuned_model_gives_its_own_weights() -> None:
     fast = setup.ticket.compile(model, (setup.x, setup.graph), tune=False)
     assert close(fast(), expected, 1e-12)
     assert "parametrizations" in str(list(dict(model.named_parameters())))
+    again = model(setup.x, setup.ticket.prune(setup.graph)).detach()
+    assert torch.equal(again, expected)
 
 
 def test_fresh_model_gets_the_tickets_weights() -> None:
@@ -259,7 +264,7 @@ def test_result_is_an_ordinary_tensor() -> None:
 
 
 def test_plan_that_differs_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(compiler.TOLERANCE, torch.float64, -1.0)
+    monkeypatch.setitem(pipeline.TOLERANCE, torch.float64, -1.0)
     setup = make()
     fast = compiled(setup)
     assert fast.report().plan == "dense"
@@ -269,13 +274,13 @@ def test_plan_that_differs_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plan_that_is_slower_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sparsegnn.tickets.timing import Timing
+    from sparsegnn.compiler.timing import Timing
 
     def slow_plan(functions: dict[str, object], **_: object) -> dict[str, Timing]:
         times = {"compiled": 2.0, "dense": 1.5, "masked": 1.0}
         return {name: Timing(times.get(name, 1.0), 1.0, 1.0, 3, 1.0) for name in functions}
 
-    monkeypatch.setattr(compiler, "comparable", slow_plan)
+    monkeypatch.setattr(pipeline, "comparable", slow_plan)
     setup = make()
     fast = compiled(setup, tune=True)
     assert fast.report().plan == "dense"
@@ -285,7 +290,7 @@ def test_plan_that_is_slower_falls_back(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_report_reads_well_and_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "_ROUNDS", 3)
-    monkeypatch.setattr(compiler, "_ROUNDS", 3)
+    monkeypatch.setattr(pipeline, "_ROUNDS", 3)
     report = compiled(make(), tune=True).report()
     text = str(report)
     assert text.startswith(f"plan: {report.plan} (")

@@ -7,9 +7,10 @@ import torch
 from small_ticket import make, masked_logits
 
 from sparsegnn import Graph, Mask
+from sparsegnn.compiler.plain import plain_copy
 from sparsegnn.nn import GCN
 from sparsegnn.tickets import Count, Ticket, TicketError
-from sparsegnn.tickets.masking import masks_of, plain_state, unmasked_copy
+from sparsegnn.tickets.masking import masks_of, plain_state
 
 
 def ring(*, keep: list[bool], nodes: int = 4, loop: bool = False) -> tuple[Graph, Ticket]:
@@ -132,7 +133,7 @@ def test_gradient_is_the_dense_gradient_at_the_survivors() -> None:
     setup = make()
     model = setup.ticket.apply(GCN(12, 9, 2, 3).double())
     model(setup.x, setup.graph).square().sum().backward()
-    plain = unmasked_copy(model)
+    plain = plain_copy(model)
     plain.zero_grad()
     plain(setup.x, setup.graph).square().sum().backward()
     for layer in (0, 1):

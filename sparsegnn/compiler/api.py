@@ -1,0 +1,112 @@
+"""`sparsegnn.compile`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sparsegnn.compiler.compiled import CompiledModel
+from sparsegnn.compiler.features import Features, check_features
+from sparsegnn.compiler.pipeline import Problem, compile_problem
+from sparsegnn.compiler.plain import plain_copy
+from sparsegnn.graph import Graph
+from sparsegnn.mask import Mask
+from sparsegnn.sparse_matrix import SparseMatrix
+
+
+def compile(
+    model: nn.Module,
+    graph: Graph | Tensor,
+    x: Features,
+    *,
+    edge_weight: Tensor | None = None,
+    edge_mask: Tensor | Mask | None = None,
+    tune: bool = True,
+) -> CompiledModel:
+    """Turns a model on one graph into the fastest program that computes the same.
+
+    Whatever is pruned is removed, exactly: edges that `edge_mask` drops, zeros of weights (of
+    masks, `torch.nn.utils.prune` and parametrisations too), and then every unit, attention head
+    and input feature that can no longer influence the result. Batch norm goes into the weights.
+    Every layer is then executed in the fastest of the ways that its sparsity allows: dense, row by
+    row in CSR, with sparse features, aggregation before or after the weight.
+
+    Args:
+        model: Called as `model(x, edge_index)`: a model of PyG, or a module of PyG's layers, of
+            this package's, and of ordinary operations on node features. It is copied; modules that
+            the compiler does not know are kept as they are.
+        graph: The graph; an `edge_index` `[2, E]` or a sparse adjacency of torch too.
+        x: Features `[N, F]`, dense or `SparseMatrix`; float32 or float64 like the model.
+        edge_weight: `[E]`, given to the model as its `edge_weight`.
+        edge_mask: bool `[E]` or `Mask`: edges to keep.
+        tune: Measure the candidate plans; else take the one with the fewest operations.
+
+    Returns:
+        A module `f(x=None) -> [N, C]` with `report()`. When measured, it is never slower than the
+        model itself: it falls back to that, and the report says so and why. The result differs
+        from the model's by rounding alone, which is checked.
+
+    Raises:
+        TypeError: An argument has a wrong type or dtype.
+        ValueError: Shapes or devices do not fit, or x is not finite.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
+    if not isinstance(x, Tensor | SparseMatrix):
+        raise TypeError(f"x must be a tensor or a SparseMatrix, got {type(x).__name__}")
+    if len(x.shape) != 2:
+        raise ValueError(f"x must have shape [N, F], got {list(x.shape)}")
+    whole = _as_graph(graph, x)
+    plain = plain_copy(model).eval().requires_grad_(False)
+    _check_model(plain, x, whole)
+    check_features(x, (whole.num_nodes, x.shape[1]), x.dtype)
+    if edge_weight is not None and edge_weight.shape != (whole.num_edges,):
+        raise ValueError(
+            f"edge_weight must have shape [{whole.num_edges}], got {list(edge_weight.shape)}"
+        )
+    pruned = whole
+    if edge_mask is not None and tuple(edge_mask.shape) != (whole.num_edges,):
+        raise ValueError(
+            f"edge_mask must have shape [{whole.num_edges}], got {list(edge_mask.shape)}"
+        )
+    kept_weight = edge_weight
+    if edge_mask is not None:
+        pruned = whole.select(edge_mask)
+        keep = edge_mask.to_bool() if isinstance(edge_mask, Mask) else edge_mask
+        kept_weight = None if edge_weight is None else edge_weight[keep.to(edge_weight.device)]
+    arguments = _given(edge_weight=kept_weight)
+    problem = Problem(plain, x, whole, pruned, arguments, _given(edge_weight=edge_weight))
+    return compile_problem(problem, tune=tune)
+
+
+def _given(**arguments: Tensor | None) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value.detach() for name, value in arguments.items() if value is not None}
+
+
+def _as_graph(graph: Graph | Tensor, x: Features) -> Graph:
+    if isinstance(graph, Graph):
+        return graph
+    if not isinstance(graph, Tensor):
+        raise TypeError(f"graph must be a Graph or a tensor, got {type(graph).__name__}")
+    if graph.layout == torch.sparse_csr:
+        return Graph.from_torch_csr(graph)
+    return Graph.from_edge_index(graph, num_nodes=x.shape[0])
+
+
+def _check_model(model: nn.Module, x: Features, graph: Graph) -> None:
+    for name, value in model.named_parameters():
+        if value.dtype not in (torch.float32, torch.float64) or value.dtype != x.dtype:
+            raise TypeError(
+                f"model and x must both be float32 or float64, got {value.dtype} in {name!r} and "
+                f"{x.dtype} in x"
+            )
+        if not value.device == x.device == graph.device:
+            raise ValueError(
+                f"model, x and graph must be on one device, got {value.device}, {x.device} and "
+                f"{graph.device}"
+            )
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError(f"weights must be finite, {name!r} has NaN or infinity")

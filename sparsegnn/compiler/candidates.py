@@ -1,0 +1,169 @@
+"""The ways in which a unit can be executed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sparsegnn.compiler.csr_matrix import CsrMatrix
+from sparsegnn.compiler.epilogue import Epilogue
+from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme
+from sparsegnn.compiler.graph_steps import Attention, AttentionV2, ExtremeMessage
+from sparsegnn.compiler.row_ops import Concat, HeadMean, Opaque, Scale
+from sparsegnn.compiler.row_steps import Call, Concatenate, Elementwise, MeanOfHeads
+from sparsegnn.compiler.steps import (
+    CsrLinear,
+    DenseLinear,
+    FusedHidden,
+    NarrowLinear,
+    SparseFeatures,
+    Spmm,
+    Step,
+)
+from sparsegnn.compiler.units import Unit
+
+NARROW_OUTPUTS = 32
+_INT32_LIMIT = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to execute a unit.
+
+    Attributes:
+        name: For reports.
+        steps: The operator calls: the first takes the unit's inputs, every other one the result of
+            the one before, and the last the residual as well.
+        sparse_input: Whether the input is a `CsrMatrix`.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    sparse_input: bool = False
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one pass."""
+        return sum(step.macs for step in self.steps)
+
+    @property
+    def cost(self) -> float:
+        """Estimated time in arbitrary units, for plans that are not measured."""
+        return sum(step.macs * step.cost_per_mac for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the candidates of a unit depend on beside it: N, and entries of sparse features."""
+
+    num_nodes: int
+    feature_nonzeros: int = 0
+
+
+def takes_sparse(unit: Unit) -> bool:
+    """Whether a unit can read its input as a `CsrMatrix`."""
+    return unit.linear is not None
+
+
+def sparse_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
+    """Plans of a unit whose input is a `CsrMatrix`."""
+    assert unit.linear is not None
+    weight, aggregate = unit.linear.weight, unit.aggregate
+    counts = sizes.num_nodes, sizes.feature_nonzeros
+    if aggregate is None:
+        step = SparseFeatures(weight, *counts, unit.epilogue)
+        yield Candidate("sparse features, dense weight", (step,), True)
+        return
+    last = Spmm(aggregate.matrix, weight.shape[0], unit.epilogue)
+    name = "transform first, sparse features, dense weight"
+    yield Candidate(name, (SparseFeatures(weight, *counts), last), True)
+
+
+def dense_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
+    """Plans of a unit whose inputs are dense tensors."""
+    if unit.linear is None:
+        yield _single(unit)
+    elif unit.aggregate is None:
+        for name, linear in _linears(unit.linear.weight, sizes.num_nodes, unit.epilogue):
+            yield Candidate(name, (linear,))
+    else:
+        yield from _pair_candidates(unit, unit.linear.weight, unit.aggregate.matrix, sizes)
+
+
+def fused_candidate(first: Unit, second: Unit, sizes: Sizes) -> Candidate:
+    """Plan of two units over sparse features that never stores what lies between them."""
+    assert first.linear is not None and first.aggregate is not None and second.linear is not None
+    bias = None if first.bias is None else first.bias.bias
+    weights = first.linear.weight, bias, second.linear.weight
+    matrix, nonzeros = first.aggregate.matrix, sizes.feature_nonzeros
+    name = "both layers, hidden units fused away"
+    if second.aggregate is None:
+        return Candidate(name, (FusedHidden(matrix, *weights, nonzeros, second.epilogue),), True)
+    outputs = second.linear.weight.shape[0]
+    last = Spmm(second.aggregate.matrix, outputs, second.epilogue)
+    return Candidate(name, (FusedHidden(matrix, *weights, nonzeros), last), True)
+
+
+def can_fuse(first: Unit, second: Unit) -> bool:
+    """Whether `relu(A X W1 + b) W2^T` is what two units start with."""
+    return (
+        first.linear is not None
+        and first.linear.weight.numel() > 0
+        and first.aggregate is not None
+        and first.before is not None
+        and first.before.name == "relu"
+        and first.residual is None
+        and second.linear is not None
+        and second.inputs == (first.output,)
+    )
+
+
+def _pair_candidates(
+    unit: Unit, weight: Tensor, matrix: CsrMatrix, sizes: Sizes
+) -> Iterator[Candidate]:
+    outputs, inputs = weight.shape
+    for name, linear in _linears(weight, sizes.num_nodes, Epilogue()):
+        last = Spmm(matrix, outputs, unit.epilogue)
+        yield Candidate(f"transform first, {name}", (linear, last))
+    for name, linear in _linears(weight, sizes.num_nodes, unit.epilogue):
+        if not isinstance(linear, NarrowLinear):
+            first = Spmm(matrix, inputs)
+            yield Candidate(f"aggregate first, {name}", (first, linear))
+
+
+def _linears(weight: Tensor, nodes: int, epilogue: Epilogue) -> Iterator[tuple[str, Step]]:
+    yield "dense weight", DenseLinear(weight, nodes, epilogue)
+    if weight.numel() <= _INT32_LIMIT:
+        yield "CSR weight", CsrLinear(weight, nodes, epilogue)
+    outputs = weight.shape[0]
+    if 0 < outputs <= NARROW_OUTPUTS and nodes * outputs <= _INT32_LIMIT:
+        yield "dense weight by row dots", NarrowLinear(weight, nodes, epilogue)
+
+
+def _single(unit: Unit) -> Candidate:
+    """The only plan of a unit without a linear map."""
+    if unit.aggregate is not None:
+        step: Step = Spmm(unit.aggregate.matrix, unit.width, unit.epilogue)
+    else:
+        step = _other_step(unit)
+    return Candidate(step.label, (step,))
+
+
+def _other_step(unit: Unit) -> Step:
+    op, last = unit.other, unit.epilogue
+    if isinstance(op, Attend):
+        return Attention(op.matrix, op.att_dst, op.att_src, op.negative_slope, last)
+    if isinstance(op, AttendV2):
+        return AttentionV2(op.matrix, op.att, op.negative_slope, last)
+    if isinstance(op, Extreme):
+        kind = {"weighted": op.weighted, "smallest": op.smallest}
+        return ExtremeMessage(op.matrix, unit.width, **kind, epilogue=last)
+    if isinstance(op, Concat):
+        return Concatenate(op.index, last)
+    if isinstance(op, HeadMean):
+        return MeanOfHeads(op.heads, op.index, last)
+    if isinstance(op, Opaque):
+        return Call(op.call, op.where, last)
+    return Elementwise(last, op.scale if isinstance(op, Scale) else None)

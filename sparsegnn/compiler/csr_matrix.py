@@ -1,0 +1,71 @@
+"""A CSR matrix with static values."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sparsegnn.graph import Graph
+
+
+class CsrMatrix(nn.Module):
+    """A CSR matrix [M, K] with static values in stored order.
+
+    Buffers: `rowptr` [M + 1], `col` and `value` [nnz], and `column_shape` [K + 1], from which the
+    kernels read K: the transpose that they also accept serves only derivatives, and a program has
+    none. `row_scale` [M] is there when all values of a row are equal to it: kernels then read it
+    in place of the values.
+    """
+
+    rowptr: Tensor
+    col: Tensor
+    value: Tensor
+    column_shape: Tensor
+    row_scale: Tensor | None
+
+    def __init__(
+        self,
+        rowptr: Tensor,
+        col: Tensor,
+        value: Tensor,
+        num_cols: int,
+        row_scale: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("rowptr", rowptr)
+        self.register_buffer("col", col)
+        self.register_buffer("value", value)
+        self.register_buffer("column_shape", rowptr.new_zeros(num_cols + 1), persistent=False)
+        self.register_buffer("row_scale", row_scale)
+
+    @classmethod
+    def from_graph(cls, graph: Graph, weight: Tensor) -> CsrMatrix:
+        """Takes the edges of `graph`; `weight` [E] is in its edge order."""
+        value = weight if graph.edge_id is None else weight[graph.canonical_order()]
+        return cls(graph.rowptr, graph.col, value.detach().contiguous(), graph.num_src)
+
+    @classmethod
+    def from_dense(cls, matrix: Tensor) -> CsrMatrix:
+        """Stores the non-zeros of `matrix` [M, K]."""
+        rows, cols = matrix.nonzero(as_tuple=True)
+        counts = torch.bincount(rows, minlength=matrix.shape[0])
+        rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(torch.int32)
+        return cls(rowptr, cols.to(torch.int32), matrix[rows, cols], matrix.shape[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(M, K)."""
+        return self.rowptr.numel() - 1, self.column_shape.numel() - 1
+
+    @property
+    def nnz(self) -> int:
+        """Stored entries."""
+        return self.col.numel()
+
+    def values(self) -> tuple[Tensor | None, Tensor | None]:
+        """Edge values and row scales for a kernel: one of them is None."""
+        return (None, self.row_scale) if self.row_scale is not None else (self.value, None)
+
+    def structure(self) -> tuple[Tensor | None, ...]:
+        """The six tensors by which an operator takes a CSR graph."""
+        return (self.rowptr, self.col, None, self.column_shape, self.col, None)

@@ -1,0 +1,116 @@
+"""Input features of a compiled program: checked, restricted to live columns, in the plan's form."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sparsegnn.compiler.csr_matrix import CsrMatrix
+from sparsegnn.sparse_matrix import SparseMatrix
+
+Features = Tensor | SparseMatrix
+
+
+def check_features(x: Features, shape: tuple[int, int], dtype: torch.dtype) -> None:
+    """Checks features before any work is done with them.
+
+    Raises:
+        TypeError: x is neither a tensor nor a `SparseMatrix`, or has another dtype than the model.
+        ValueError: x has another shape, or is not finite.
+    """
+    if not isinstance(x, Tensor | SparseMatrix):
+        raise TypeError(f"x must be a tensor or a SparseMatrix, got {type(x).__name__}")
+    if tuple(x.shape) != shape:
+        raise ValueError(f"x must have shape {shape}, got {tuple(x.shape)}")
+    if x.dtype != dtype:
+        raise TypeError(f"x must be {dtype} like the model, got {x.dtype}")
+    values = x.values if isinstance(x, SparseMatrix) else x
+    if not bool(torch.isfinite(values).all()):
+        raise ValueError("x must be finite, got NaN or infinity")
+
+
+def used_columns(x: Features) -> Tensor:
+    """Bool [F]: the columns with a non-zero entry."""
+    if isinstance(x, Tensor):
+        return (x != 0).any(dim=0)
+    column = x.in_storage_order().pattern.col.long()
+    used = torch.zeros(x.shape[1], dtype=torch.bool, device=x.device)
+    used[column[x.in_storage_order().values != 0]] = True
+    return used
+
+
+class FeatureInput(nn.Module):
+    """Turns features [N, F] into what the first step of a program takes.
+
+    Args:
+        kept: Live columns, int64, ascending.
+        readable: int64, columns that can influence the model's output. One that is readable but
+            not kept was zero in the features that the program was compiled for.
+        shape: (N, F).
+        sparse: Whether the program takes a `CsrMatrix` instead of a dense tensor.
+        dtype: Dtype of the model.
+    """
+
+    kept: Tensor
+    refused: Tensor
+
+    def __init__(
+        self,
+        kept: Tensor,
+        readable: Tensor,
+        shape: tuple[int, int],
+        sparse: bool,
+        dtype: torch.dtype,
+    ) -> None:
+        super().__init__()
+        self.shape = (int(shape[0]), int(shape[1]))
+        refused = torch.zeros(self.shape[1], dtype=torch.bool, device=kept.device)
+        refused[readable] = True
+        refused[kept] = False
+        self.register_buffer("kept", kept)
+        self.register_buffer("refused", refused)
+        self.sparse = sparse
+        self.dtype = dtype
+
+    def forward(self, x: Features) -> CsrMatrix | Tensor:
+        """Checks x and restricts it to the live columns.
+
+        Raises:
+            TypeError: x has a wrong type or dtype.
+            ValueError: x has a wrong shape, is not finite, or uses a column that was removed for
+                being zero everywhere.
+        """
+        check_features(x, self.shape, self.dtype)
+        wrong = used_columns(x) & self.refused
+        if bool(wrong.any()):
+            raise ValueError(
+                f"x uses feature {int(wrong.nonzero()[0])}, which was zero for every node when the "
+                "model was compiled: compile it again with these features"
+            )
+        if self.sparse:
+            matrix = x if isinstance(x, SparseMatrix) else SparseMatrix.from_dense(x)
+            return self._compact(matrix)
+        dense = x.to_dense() if isinstance(x, SparseMatrix) else x
+        return dense[:, self.kept].contiguous()
+
+    def _compact(self, x: SparseMatrix) -> CsrMatrix:
+        stored = x.in_storage_order()
+        position = torch.full((x.shape[1],), -1, device=x.device)
+        position[self.kept] = torch.arange(len(self.kept), device=x.device)
+        column = position[stored.pattern.col.long()]
+        keep = (column >= 0) & (stored.values != 0)
+        degree = stored.pattern.in_degree()
+        row = torch.repeat_interleave(torch.arange(len(degree), device=x.device), degree)
+        counts = torch.bincount(row[keep], minlength=len(degree))
+        rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        index = stored.pattern.rowptr.dtype
+        values, row = stored.values[keep], row[keep]
+        scale = _common_value(row, values, len(degree))
+        return CsrMatrix(rowptr.to(index), column[keep].to(index), values, len(self.kept), scale)
+
+
+def _common_value(row: Tensor, values: Tensor, num_rows: int) -> Tensor | None:
+    """[num_rows] value of every row when its entries are all equal, as normalised counts are."""
+    common = values.new_zeros(num_rows)
+    common[row] = values
+    return common if torch.equal(common[row], values) else None

@@ -1,0 +1,282 @@
+"""What the graph layers, ours and PyG's, mean as operations.
+
+A layer of PyG has the attributes of ours of the same name, so that one rule serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sparsegnn import nn as sg
+from sparsegnn.compiler.builder import Builder, Value
+from sparsegnn.compiler.csr_matrix import CsrMatrix
+from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme
+from sparsegnn.compiler.row_ops import HeadMean
+from sparsegnn.graph import Graph
+from sparsegnn.nn.attention import with_one_loop_each
+
+Rule = Callable[..., Value]
+
+
+class NotCovered(Exception):
+    """A layer is called in a way that has no rule."""
+
+
+@cache
+def LAYERS() -> dict[type[nn.Module], Rule]:
+    """Rules by exact class."""
+    from torch_geometric import nn as pyg
+
+    return {
+        sg.GCN: _gcn_stack,
+        sg.GCNConv: _gcn,
+        pyg.GCNConv: _gcn,
+        sg.GATConv: _gat,
+        pyg.GATConv: _gat,
+        sg.GATv2Conv: _gatv2,
+        pyg.GATv2Conv: _gatv2,
+        sg.SAGEConv: _sage,
+        pyg.SAGEConv: _sage,
+        sg.GINConv: _gin,
+        pyg.GINConv: _gin,
+        sg.GraphConv: _graph_conv,
+        pyg.GraphConv: _graph_conv,
+    }
+
+
+def is_layer(module: nn.Module) -> bool:
+    """Whether a module is one that is not traced into."""
+    from torch_geometric import nn as pyg
+
+    if isinstance(module, pyg.JumpingKnowledge):
+        return bool(module.mode != "cat")
+    own_kernels = pyg.LayerNorm | pyg.GraphNorm | pyg.PairNorm | pyg.InstanceNorm | pyg.MessageNorm
+    return isinstance(module, pyg.MessagePassing | own_kernels) or type(module) in LAYERS()
+
+
+def graph_argument(graph: Graph, layer: nn.Module | None) -> Graph | Tensor:
+    """How a layer without a rule takes the graph."""
+    own = layer is not None and type(layer).__module__.startswith("sparsegnn.")
+    return graph if own else graph.edge_index
+
+
+def _gcn_stack(
+    build: Builder, model: Any, where: str, x: Value, edge_index: Any, edge_weight: Any = None
+) -> Value:
+    last = len(model.convs) - 1
+    for index, conv in enumerate(model.convs):
+        path = f"{where}.convs.{index}".lstrip(".")
+        x = _gcn(build, conv, path, x, edge_index, edge_weight)
+        if index < last:
+            x = build.activation(x, "relu", {}, path)
+    return x
+
+
+def _gcn(
+    build: Builder, conv: Any, where: str, x: Any, edge_index: Any, edge_weight: Any = None
+) -> Value:
+    graph = _graph(build, edge_index)
+    options = (conv.normalize, conv.add_self_loops, conv.improved)
+    key = ("gcn", id(graph), id(edge_weight), *options)
+
+    def make() -> CsrMatrix:
+        values = edge_weight
+        looped = graph
+        if conv.normalize:
+            looped, values = sg.gcn_norm(
+                graph,
+                edge_weight,
+                improved=conv.improved,
+                add_self_loops=conv.add_self_loops,
+                dtype=build.dtype,
+            )
+        return _matrix(build, looped, values)
+
+    matrix = build.matrix(key, (graph, edge_weight), make)
+    projected = build.linear(_only(x), conv.lin.weight, None, where)
+    return build.bias(build.aggregate(projected, matrix, where), conv.bias, where)
+
+
+def _sage(
+    build: Builder, conv: Any, where: str, x: Any, edge_index: Any, size: Any = None
+) -> Value:
+    _require(size is None)
+    source = root = _only(x)
+    if conv.project:
+        projected = build.linear(source, conv.lin.weight, conv.lin.bias, where)
+        source = build.activation(projected, "relu", {}, where)
+    gathered = _gathered(build, conv.aggr, source, _graph(build, edge_index), None, where)
+    out = build.linear(gathered, conv.lin_l.weight, conv.lin_l.bias, where)
+    if conv.root_weight:
+        own = build.linear(root, conv.lin_r.weight, None, where)
+        out = build.sum(out, own, where)
+    return build.opaque(_normalized, [out], where) if conv.normalize else out
+
+
+def _graph_conv(
+    build: Builder,
+    conv: Any,
+    where: str,
+    x: Any,
+    edge_index: Any,
+    edge_weight: Any = None,
+    size: Any = None,
+) -> Value:
+    _require(size is None)
+    source, graph = _only(x), _graph(build, edge_index)
+    gathered = _gathered(build, conv.aggr, source, graph, edge_weight, where)
+    out = build.linear(gathered, conv.lin_rel.weight, conv.lin_rel.bias, where)
+    own = build.linear(source, conv.lin_root.weight, None, where)
+    return build.sum(out, own, where)
+
+
+def _gathered(
+    build: Builder, aggr: Any, x: Value, graph: Graph, weight: Tensor | None, where: str
+) -> Value:
+    """What `aggr` makes of the messages into every node."""
+    _require(aggr in ("mean", "sum", "add", "max", "min"))
+    key, owner = (id(graph), id(weight)), (graph, weight)
+    if aggr in ("max", "min"):
+        matrix = build.matrix(("plain", *key), owner, lambda: _matrix(build, graph, weight))
+        options = {"weighted": weight is not None, "smallest": aggr == "min"}
+        return build.add(Extreme((x.number,), where, matrix=matrix, **options))
+    mean = aggr == "mean"
+    rows = build.matrix(("rows", *key, mean), owner, lambda: _rows(build, graph, weight, mean))
+    return build.aggregate(x, rows, where)
+
+
+def _gin(build: Builder, conv: Any, where: str, x: Any, edge_index: Any, size: Any = None) -> Value:
+    _require(size is None and conv.aggr in ("add", "sum"))
+    graph, own = _graph(build, edge_index), 1.0 + float(conv.eps)
+    matrix = build.matrix(("gin", id(graph), own), graph, lambda: _with_own(build, graph, own))
+    gathered = build.aggregate(_only(x), matrix, where)
+    return build.inline(conv.nn, gathered, f"{where}.nn")
+
+
+def _normalized(h: Tensor) -> Tensor:
+    return nn.functional.normalize(h, p=2.0, dim=-1)
+
+
+def _rows(build: Builder, graph: Graph, weight: Tensor | None, mean: bool) -> CsrMatrix:
+    """A row sums its messages or averages them; without weights kernels read a number a row."""
+    if not mean:
+        return _matrix(build, graph, weight)
+    share = graph.in_degree().clamp(min=1).to(build.dtype).reciprocal()
+    by_edge = share[graph.edge_index[1]]
+    if weight is not None:
+        return _matrix(build, graph, weight * by_edge)
+    matrix = _matrix(build, graph, by_edge)
+    matrix.row_scale = share
+    return matrix
+
+
+def _with_own(build: Builder, graph: Graph, own: float) -> CsrMatrix:
+    """`A + own * I`; loops that are there already stay beside the new ones."""
+    nodes = torch.arange(graph.num_nodes, device=graph.device)
+    edges = torch.cat([graph.edge_index, nodes.expand(2, -1)], dim=1)
+    values = torch.ones(edges.shape[1], dtype=build.dtype, device=graph.device)
+    values[graph.num_edges :] = own
+    return _matrix(build, Graph.from_edge_index(edges, num_nodes=graph.num_nodes), values)
+
+
+def _gat(
+    build: Builder,
+    conv: Any,
+    where: str,
+    x: Any,
+    edge_index: Any,
+    edge_attr: Any = None,
+    size: Any = None,
+    return_attention_weights: Any = None,
+) -> Value:
+    _require(edge_attr is None and size is None and return_attention_weights is None)
+    _require(conv.lin is not None)
+    source = _only(x)
+    projected = build.linear(source, conv.lin.weight, None, where)
+    attended = build.add(
+        Attend(
+            (projected.number,),
+            where,
+            matrix=_looped(build, conv, edge_index),
+            att_dst=conv.att_dst.detach()[0],
+            att_src=conv.att_src.detach()[0],
+            negative_slope=conv.negative_slope,
+        )
+    )
+    return _heads_joined(build, conv, source, attended, where)
+
+
+def _gatv2(
+    build: Builder,
+    conv: Any,
+    where: str,
+    x: Any,
+    edge_index: Any,
+    edge_attr: Any = None,
+    return_attention_weights: Any = None,
+) -> Value:
+    _require(edge_attr is None and return_attention_weights is None)
+    source = _only(x)
+    left = build.linear(source, conv.lin_l.weight, conv.lin_l.bias, where)
+    right = left
+    if conv.lin_r is not conv.lin_l:
+        right = build.linear(source, conv.lin_r.weight, conv.lin_r.bias, where)
+    attended = build.add(
+        AttendV2(
+            (left.number, right.number),
+            where,
+            matrix=_looped(build, conv, edge_index),
+            att=conv.att.detach()[0],
+            negative_slope=conv.negative_slope,
+        )
+    )
+    return _heads_joined(build, conv, source, attended, where)
+
+
+def _looped(build: Builder, conv: Any, edge_index: Any) -> CsrMatrix:
+    graph = _graph(build, edge_index)
+    key = ("attention", id(graph), conv.add_self_loops)
+
+    def make() -> CsrMatrix:
+        looped = with_one_loop_each(graph, graph.num_src).graph if conv.add_self_loops else graph
+        return _matrix(build, looped, None)
+
+    return build.matrix(key, graph, make)
+
+
+def _heads_joined(build: Builder, conv: Any, source: Value, attended: Value, where: str) -> Value:
+    if not conv.concat:
+        attended = build.add(HeadMean((attended.number,), where, heads=conv.heads))
+    if conv.res is not None:
+        residual = build.linear(source, conv.res.weight, None, where)
+        attended = build.sum(attended, residual, where)
+    return build.bias(attended, conv.bias, where)
+
+
+def _matrix(build: Builder, graph: Graph, values: Tensor | None) -> CsrMatrix:
+    if values is None:
+        values = torch.ones(graph.num_edges, dtype=build.dtype, device=graph.device)
+    return CsrMatrix.from_graph(graph, values.to(build.dtype))
+
+
+def _graph(build: Builder, edge_index: Any) -> Graph:
+    if isinstance(edge_index, Graph):
+        return edge_index
+    _require(isinstance(edge_index, Tensor))
+    return build.graph_of(edge_index)
+
+
+def _only(x: Any) -> Value:
+    _require(isinstance(x, Value))
+    value: Value = x
+    return value
+
+
+def _require(covered: bool) -> None:
+    if not covered:
+        raise NotCovered

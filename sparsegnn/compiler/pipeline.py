@@ -1,0 +1,182 @@
+"""From a model, its graph and features to the fastest program that is exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from sparsegnn.compiler.candidates import Sizes, takes_sparse
+from sparsegnn.compiler.capture import capture
+from sparsegnn.compiler.compiled import CompiledModel
+from sparsegnn.compiler.dense import DenseProgram
+from sparsegnn.compiler.errors import Unsupported
+from sparsegnn.compiler.features import FeatureInput, Features, used_columns
+from sparsegnn.compiler.fold import simplified
+from sparsegnn.compiler.liveness import Liveness, compacted, liveness, padded
+from sparsegnn.compiler.network import INPUT, Network
+from sparsegnn.compiler.planner import Choice, Forms, Planner
+from sparsegnn.compiler.program import Program, assemble
+from sparsegnn.compiler.report import Report
+from sparsegnn.compiler.reporting import describe, undescribed
+from sparsegnn.compiler.timing import comparable
+from sparsegnn.compiler.units import Unit, form_units
+from sparsegnn.graph import Graph
+
+# Largest difference from the masked model, relative to its largest output.
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
+
+# Sparse features are considered up to this density, dense ones from the second on.
+SPARSE_UP_TO = 0.5
+DENSE_FROM = 0.0625
+
+_ROUNDS = 21
+_BUDGET_S = 1.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that is checked once and then given.
+
+    Attributes:
+        model: The plain model in evaluation mode, with zeros at the pruned weights.
+        x: Features [N, F].
+        whole: The whole graph.
+        pruned: The graph without the pruned edges; the same object when none are.
+        arguments: Further arguments of the model on the pruned graph.
+        whole_arguments: The same on the whole graph.
+    """
+
+    model: nn.Module
+    x: Features
+    whole: Graph
+    pruned: Graph
+    arguments: dict[str, Any] = field(default_factory=dict)
+    whole_arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of features and model."""
+        return self.x.dtype
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program and how it came about.
+
+    Attributes:
+        captured: The network of the model.
+        network: The same, simplified; its values are those of the units.
+        live: What can influence its result.
+        choices: How every unit is executed.
+        program: What is executed.
+    """
+
+    captured: Network
+    network: Network
+    live: Liveness
+    choices: list[Choice]
+    program: Program
+
+
+def compile_problem(problem: Problem, *, tune: bool) -> CompiledModel:
+    """The fastest exact program; the dense model when that is faster, or not understood."""
+    masked = DenseProgram(problem.model, problem.pruned, problem.x, problem.arguments)
+    try:
+        plan = make_plan(problem, tune=tune)
+    except Unsupported as reason:
+        report = undescribed(problem, f"the model cannot be compiled: {reason}")
+        return CompiledModel(masked, problem.x, report)
+    error = _relative_error(plan.program, masked)
+    report = describe(problem, plan, error)
+    if not error <= TOLERANCE[problem.dtype]:
+        return _fall_back(problem, masked, report, f"the plan differs by {error:.1e}")
+    if not tune:
+        return CompiledModel(plan.program, problem.x, report)
+    report = _with_times(problem, plan.program, masked, report)
+    assert report.compiled_ms is not None and report.masked_ms is not None
+    assert report.dense_ms is not None
+    limit = min(report.masked_ms.median_ms, report.dense_ms.median_ms)
+    if report.compiled_ms.median_ms > limit:
+        slower = (
+            f"the plan takes {report.compiled_ms.median_ms:.3f} ms, the dense model {limit:.3f} ms"
+        )
+        return _fall_back(problem, masked, report, slower)
+    return CompiledModel(plan.program, problem.x, report)
+
+
+def make_plan(problem: Problem, *, tune: bool) -> Plan:
+    """Captures, simplifies, removes what is dead, and plans what is left.
+
+    Raises:
+        Unsupported: The forward pass cannot be followed.
+    """
+    x, graph = problem.x, problem.pruned
+    captured = capture(problem.model, graph, x.shape[1], problem.arguments, problem.dtype)
+    used = used_columns(x)
+    network = simplified(captured, used)
+    live = liveness(network, used)
+    small = compacted(network, padded(network, live.kept))
+    units = form_units(small)
+    readable = liveness(simplified(captured)).kept[INPUT]
+
+    def make_input(sparse: bool) -> FeatureInput:
+        return FeatureInput(
+            live.kept[INPUT], readable, (x.shape[0], x.shape[1]), sparse, problem.dtype
+        )
+
+    forms = _forms(units, small, make_input(True)(x), lambda: make_input(False)(x))
+    nonzeros = 0 if forms.sparse is None else forms.sparse.nnz
+    choices = Planner(forms, Sizes(graph.num_nodes, nonzeros), tune=tune).plan(units)
+    program = assemble(choices, small.output, forms, make_input)
+    return Plan(captured, network, live, choices, program)
+
+
+def _forms(units: list[Unit], network: Network, sparse: Any, make_dense: Any) -> Forms:
+    readers = [unit for unit in units if INPUT in unit.reads]
+    density = sparse.nnz / max(1, sparse.shape[0] * sparse.shape[1])
+    as_sparse = density <= SPARSE_UP_TO and any(takes_sparse(unit) for unit in readers)
+    needs_dense = network.output == INPUT or not all(
+        takes_sparse(unit) and unit.residual != INPUT for unit in readers
+    )
+    as_dense = needs_dense or not as_sparse or density >= DENSE_FROM
+    return Forms(sparse if as_sparse else None, make_dense() if as_dense else None)
+
+
+def _relative_error(program: Program, masked: DenseProgram) -> float:
+    """Largest difference of the two programs' results over the largest number of the latter."""
+    with torch.inference_mode():
+        expected = masked()
+        difference = (program() - expected).abs()
+    if difference.numel() == 0:
+        return 0.0
+    scale = float(expected.abs().max())
+    worst = float(difference.max())
+    return worst / scale if scale > 0 else worst
+
+
+def _with_times(problem: Problem, program: Program, masked: DenseProgram, report: Report) -> Report:
+    functions: dict[str, Any] = {"compiled": program, "masked": masked}
+    if problem.whole is not problem.pruned:
+        functions["dense"] = DenseProgram(
+            problem.model, problem.whole, problem.x, problem.whole_arguments
+        )
+    with torch.inference_mode():
+        timings = comparable(
+            functions, rounds=_ROUNDS, budget_s=_BUDGET_S, device=problem.whole.device
+        )
+    return replace(
+        report,
+        compiled_ms=timings["compiled"],
+        dense_ms=timings.get("dense", timings["masked"]),
+        masked_ms=timings["masked"],
+        reason="fastest of the measured plans, and no slower than the dense model",
+    )
+
+
+def _fall_back(
+    problem: Problem, masked: DenseProgram, report: Report, reason: str
+) -> CompiledModel:
+    return CompiledModel(masked, problem.x, replace(report, plan="dense", reason=reason))

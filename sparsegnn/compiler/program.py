@@ -1,0 +1,163 @@
+"""A compiled program: steps in order, over values in numbered slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sparsegnn.compiler.csr_matrix import CsrMatrix
+from sparsegnn.compiler.features import FeatureInput, Features
+from sparsegnn.compiler.network import INPUT
+from sparsegnn.compiler.planner import Choice, Forms
+from sparsegnn.compiler.steps import Run, Step
+
+SPARSE, DENSE = 0, 1
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One call: which slots it reads, where its result goes, which slots nothing reads after it."""
+
+    reads: tuple[int, ...]
+    writes: int
+    frees: tuple[int, ...] = ()
+
+
+class Program(nn.Module):
+    """Steps over features that are bound at compile time; other features may be given.
+
+    Args:
+        sparse: Turns given features into a `CsrMatrix`; None when no step reads one.
+        dense: Turns them into a tensor of the live columns; None when no step reads it.
+        forms: What these make of the bound features.
+        steps: The operator calls in order.
+        code: An instruction per step.
+        result: Slot of the result.
+    """
+
+    def __init__(
+        self,
+        sparse: FeatureInput | None,
+        dense: FeatureInput | None,
+        forms: Forms,
+        steps: list[Step],
+        code: list[Instruction],
+        result: int,
+    ) -> None:
+        super().__init__()
+        self.sparse_input, self.dense_input = sparse, dense
+        self.sparse_features = None if sparse is None else forms.sparse
+        self.register_buffer(
+            "dense_features", None if dense is None else forms.dense, persistent=False
+        )
+        self.steps = nn.ModuleList(steps)
+        self.code = tuple(code)
+        self.result = result
+        self._num_slots = 2 + sum(1 for _ in code)
+        self._bound: tuple[tuple[Run, tuple[int, ...], int, tuple[int, ...]], ...] = ()
+        self._bind()
+
+    def forward(self, x: Features | None = None) -> Tensor:
+        """The model's output for the bound features, or for x."""
+        slots: list[Any] = [None] * self._num_slots
+        slots[SPARSE], slots[DENSE] = self._features(x)
+        for run, reads, writes, frees in self._bound:
+            slots[writes] = run(*[slots[i] for i in reads])
+            for i in frees:
+                slots[i] = None
+        result: Tensor = slots[self.result]
+        return result
+
+    def _features(self, x: Features | None) -> tuple[CsrMatrix | None, Tensor | None]:
+        if x is None:
+            return self.sparse_features, self.dense_features  # type: ignore[return-value]
+        sparse = None if self.sparse_input is None else self.sparse_input(x)
+        dense = None if self.dense_input is None else self.dense_input(x)
+        return sparse, dense
+
+    def _bind(self) -> None:
+        self._bound = tuple(
+            (step.bind(), at.reads, at.writes, at.frees)
+            for step, at in zip(self.steps, self.code, strict=True)
+            if isinstance(step, Step)
+        )
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Program:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._bind()
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the bound functions out: a copy binds its own buffers."""
+        return {**self.__dict__, "_bound": ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._bind()
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of weights and biases, with their indices."""
+        return _bytes(self.steps) - self.graph_bytes
+
+    @property
+    def graph_bytes(self) -> int:
+        """Memory of the graphs with their values."""
+        found = [getattr(step, "matrix", None) for step in self.steps]
+        matrices = {id(matrix): matrix for matrix in found if isinstance(matrix, CsrMatrix)}
+        return sum(_bytes(matrix) for matrix in matrices.values())
+
+
+def assemble(
+    choices: list[Choice],
+    result: int,
+    forms: Forms,
+    make_input: Callable[[bool], FeatureInput],
+) -> Program:
+    """Lays the chosen steps out in slots.
+
+    Args:
+        choices: In the order of execution.
+        result: The value that is the result.
+        forms: The bound features.
+        make_input: Makes the `FeatureInput` for the sparse form, or the dense one.
+    """
+    slots: dict[int, int] = {}
+    steps: list[Step] = []
+    code: list[Instruction] = []
+    used: set[int] = set()
+    for choice in choices:
+        features = SPARSE if choice.chosen.sparse_input else DENSE
+        reads = [features if value == INPUT else slots[value] for value in choice.reads]
+        used.update(i for i in reads if i in (SPARSE, DENSE))
+        main, extra = reads[: len(choice.units[0].inputs)], reads[len(choice.units[0].inputs) :]
+        for index, step in enumerate(choice.chosen.steps):
+            last = index == len(choice.chosen.steps) - 1
+            target = 2 + len(code)
+            code.append(Instruction((*main, *(extra if last else ())), target))
+            steps.append(step)
+            main = [target]
+        slots[choice.output] = main[0]
+    if result == INPUT:
+        used.add(DENSE)
+    sparse = make_input(True) if SPARSE in used else None
+    dense = make_input(False) if DENSE in used else None
+    end = slots.get(result, DENSE)
+    return Program(sparse, dense, forms, steps, _with_frees(code, end), end)
+
+
+def _with_frees(code: list[Instruction], result: int) -> list[Instruction]:
+    needed = {result}
+    done: list[Instruction] = []
+    for at in reversed(code):
+        frees = tuple(i for i in dict.fromkeys(at.reads) if i not in needed)
+        needed.update(at.reads)
+        done.append(Instruction(at.reads, at.writes, frees))
+    return done[::-1]
+
+
+def _bytes(module: nn.Module) -> int:
+    return sum(buffer.numel() * buffer.element_size() for buffer in module.buffers())

@@ -1,0 +1,155 @@
+"""What `CompiledModel.report()` returns."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sparsegnn.compiler.macs import MacCount
+from sparsegnn.compiler.timing import Timing
+
+if TYPE_CHECKING:
+    from sparsegnn._json import Json
+
+
+@dataclass(frozen=True)
+class CandidateReport:
+    """One way to execute a layer; `ms` is None when it was not measured."""
+
+    name: str
+    macs: int
+    ms: float | None
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What is planned as one: a product or two and what follows, or two layers executed as one.
+
+    Attributes:
+        name: Paths of the modules that it covers.
+        units: Widths in the model, from the input on.
+        live_units: Of these, how many can influence the output.
+        kept_weights: Weights kept.
+        chosen: Name of the candidate that is executed.
+        candidates: Everything considered.
+    """
+
+    name: str
+    units: tuple[int, ...]
+    live_units: tuple[int, ...]
+    kept_weights: int
+    chosen: str
+    candidates: tuple[CandidateReport, ...]
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Memory of an executable form: weights with their indices, and the graph with its values."""
+
+    weights: int
+    graph: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a compiled model is, does and costs.
+
+    Attributes:
+        plan: "compiled", or "dense" when the program fell back to the dense model.
+        reason: Why, in one sentence.
+        layers: One entry per unit of the plan, in the order of execution.
+        edges_kept: Directed entries kept, without added self loops.
+        edges_total: Directed entries of the whole graph.
+        macs: Multiply-accumulates of the program; None for a model that the compiler cannot follow.
+        macs_dense: The same for the dense model on the whole graph.
+        memory: Bytes of the shipped program.
+        memory_dense: Bytes of the dense model on the whole graph.
+        compiled_ms: One forward pass of the compiled program; None when not measured.
+        dense_ms: One forward pass of our dense model on the whole graph; None when not measured.
+        masked_ms: One forward pass of our dense model on the pruned graph; None when not measured.
+        relative_error: Largest difference from the masked model over its largest logit.
+        threads: CPU threads of the measurement.
+        device: Where it ran.
+        torch_version: Version of torch.
+    """
+
+    plan: str
+    reason: str
+    layers: tuple[LayerReport, ...]
+    edges_kept: int
+    edges_total: int
+    macs: MacCount | None
+    macs_dense: MacCount | None
+    memory: Bytes
+    memory_dense: Bytes
+    compiled_ms: Timing | None
+    dense_ms: Timing | None
+    masked_ms: Timing | None
+    relative_error: float
+    threads: int
+    device: str
+    torch_version: str
+
+    def counted(self) -> tuple[MacCount, MacCount]:
+        """Counts of the program and of the dense model.
+
+        Raises:
+            ValueError: The compiler could not follow the model.
+        """
+        if self.macs is None or self.macs_dense is None:
+            raise ValueError(f"operations must be known to be reported, but {self.reason}.")
+        return self.macs, self.macs_dense
+
+    def to_json(self) -> dict[str, Json]:
+        """The report as JSON values."""
+        return dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        """The report as text, one fact per line."""
+        return "\n".join([*self._head(), *self._layer_lines(), *self._cost_lines()])
+
+    def _head(self) -> list[str]:
+        return [
+            f"plan: {self.plan} ({self.reason})",
+            f"edges: {self.edges_kept} of {self.edges_total} kept",
+            f"checked against the masked model: {self.relative_error:.1e} of the largest logit",
+        ]
+
+    def _layer_lines(self) -> list[str]:
+        lines = []
+        for layer in self.layers:
+            units = " -> ".join(map(str, layer.units))
+            live = " -> ".join(map(str, layer.live_units))
+            lines.append(f"{layer.name}: {units} units, live {live}, {layer.kept_weights} weights")
+            for candidate in layer.candidates:
+                mark = "*" if candidate.name == layer.chosen else " "
+                ms = "not measured" if candidate.ms is None else f"{candidate.ms:.3f} ms"
+                macs = f"{candidate.macs / 1e6:.2f} M MACs"
+                lines.append(f"  {mark} {candidate.name}: {ms}, {macs}")
+        return lines
+
+    def _cost_lines(self) -> list[str]:
+        lines = []
+        for field in dataclasses.fields(MacCount) if self.macs is not None else ():
+            name = field.name
+            dense, ours = getattr(self.macs_dense, name), getattr(self.macs, name)
+            label = name.replace("_", " ")
+            lines.append(f"MACs, {label}: {ours / 1e6:.1f} M, dense model {dense / 1e6:.1f} M")
+        for name in ("weights", "graph"):
+            dense, ours = getattr(self.memory_dense, name), getattr(self.memory, name)
+            lines.append(f"{name}: {ours} bytes, dense model {dense}")
+        if self.dense_ms is None or self.masked_ms is None or self.compiled_ms is None:
+            return [*lines, "milliseconds: not measured"]
+        timings = {
+            "compiled": self.compiled_ms,
+            "our dense model": self.dense_ms,
+            "our dense model on the pruned graph": self.masked_ms,
+        }
+        for name, timing in timings.items():
+            lines.append(
+                f"{name}: {timing.median_ms:.3f} ms "
+                f"({timing.lower_quartile_ms:.3f} to {timing.upper_quartile_ms:.3f})"
+            )
+        where = f"{self.device}, {self.threads} threads, torch {self.torch_version}"
+        return [*lines, f"measured on {where}, {self.compiled_ms.clock} time"]

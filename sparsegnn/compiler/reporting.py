@@ -1,0 +1,127 @@
+"""Fills a `Report` from a compiled problem."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from sparsegnn.compiler.capture import capture
+from sparsegnn.compiler.csr_matrix import CsrMatrix
+from sparsegnn.compiler.macs import MacCount, Setting, count_macs, undirected_links
+from sparsegnn.compiler.network import Network
+from sparsegnn.compiler.report import Bytes, LayerReport, Report
+from sparsegnn.compiler.row_ops import Linear
+
+if TYPE_CHECKING:
+    from sparsegnn.compiler.pipeline import Plan, Problem
+    from sparsegnn.compiler.planner import Choice
+
+
+def describe(problem: Problem, plan: Plan, error: float) -> Report:
+    """The report before any whole program has been measured."""
+    dense = _whole_network(problem, plan)
+    return Report(
+        plan="compiled",
+        reason="estimated to be the fastest plan, not measured",
+        layers=tuple(_layer(plan, choice) for choice in plan.choices),
+        edges_kept=problem.pruned.num_edges,
+        edges_total=problem.whole.num_edges,
+        macs=_compiled_macs(problem, plan),
+        macs_dense=_dense_macs(problem, dense),
+        memory=Bytes(plan.program.weight_bytes, plan.program.graph_bytes),
+        memory_dense=_dense_bytes(problem, dense),
+        compiled_ms=None,
+        dense_ms=None,
+        masked_ms=None,
+        relative_error=error,
+        threads=torch.get_num_threads(),
+        device=str(problem.whole.device),
+        torch_version=torch.__version__,
+    )
+
+
+def undescribed(problem: Problem, reason: str) -> Report:
+    """The report of a model that the compiler cannot follow: it is shipped as it is."""
+    memory = Bytes(_parameter_bytes(problem), 0)
+    return Report(
+        plan="dense",
+        reason=reason,
+        layers=(),
+        edges_kept=problem.pruned.num_edges,
+        edges_total=problem.whole.num_edges,
+        macs=None,
+        macs_dense=None,
+        memory=memory,
+        memory_dense=memory,
+        compiled_ms=None,
+        dense_ms=None,
+        masked_ms=None,
+        relative_error=0.0,
+        threads=torch.get_num_threads(),
+        device=str(problem.whole.device),
+        torch_version=torch.__version__,
+    )
+
+
+def _whole_network(problem: Problem, plan: Plan) -> Network:
+    """The model's network on the graph that nothing was pruned from."""
+    if problem.whole is problem.pruned:
+        return plan.captured
+    return capture(
+        problem.model, problem.whole, problem.x.shape[1], problem.whole_arguments, problem.dtype
+    )
+
+
+def _compiled_macs(problem: Problem, plan: Plan) -> MacCount:
+    weights = [op.weight for op in plan.captured.operations.values() if isinstance(op, Linear)]
+    total = sum(weight.numel() for weight in weights)
+    kept = sum(int(weight.count_nonzero()) for weight in weights)
+    edges = problem.whole.num_edges
+    setting = Setting(
+        problem.whole.num_nodes,
+        undirected_links(problem.whole),
+        edge_density=problem.pruned.num_edges / edges if edges else 1.0,
+        weight_density=kept / total if total else 1.0,
+    )
+    steps = [step for choice in plan.choices for step in choice.chosen.steps]
+    return MacCount(
+        papers=count_macs(plan.captured, setting).papers,
+        executed_dense_features=sum(step.dense_macs for step in steps),
+        executed=sum(step.macs for step in steps),
+    )
+
+
+def _dense_macs(problem: Problem, network: Network) -> MacCount:
+    x = problem.x
+    nonzeros = None if isinstance(x, Tensor) else x.nnz
+    links = undirected_links(problem.whole)
+    return count_macs(network, Setting(problem.whole.num_nodes, links, nonzeros))
+
+
+def _layer(plan: Plan, choice: Choice) -> LayerReport:
+    values = [choice.units[0].inputs[0], *(unit.output for unit in choice.units)]
+    widths = plan.network.widths()
+    covered = [plan.network.operations[v] for unit in choice.units for v in unit.values]
+    return LayerReport(
+        name=" and ".join(unit.name for unit in choice.units),
+        units=tuple(widths[value] for value in values),
+        live_units=tuple(len(plan.live.kept[value]) for value in values),
+        kept_weights=sum(
+            int(op.weight.count_nonzero()) for op in covered if isinstance(op, Linear)
+        ),
+        chosen=choice.chosen.name,
+        candidates=choice.considered,
+    )
+
+
+def _dense_bytes(problem: Problem, network: Network) -> Bytes:
+    found = [getattr(op, "matrix", None) for op in network.operations.values()]
+    matrices = {id(matrix): matrix for matrix in found if isinstance(matrix, CsrMatrix)}
+    graph = sum(t.numel() * t.element_size() for m in matrices.values() for t in m.buffers())
+    return Bytes(_parameter_bytes(problem), graph)
+
+
+def _parameter_bytes(problem: Problem) -> int:
+    return sum(p.numel() * p.element_size() for p in problem.model.parameters())
