@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from sparsegnn.graph import CsrTensors
+    from sparsegnn._csr import CsrTensors
 
 
 def check_csr_tensors(csr: CsrTensors) -> None:
