@@ -95,6 +95,13 @@ __device__ __forceinline__ Acc leaky(Acc value, Acc slope) {
   return value > Acc(0) ? value : slope * value;
 }
 
+template <bool kAligned, typename T>
+__device__ __forceinline__ Tile<T, kAligned> attention_tile(const AttentionParams<T>& p,
+                                                            int64_t t) {
+  const int lane = static_cast<int>(threadIdx.x % kWarpSize) % p.shape.lanes;
+  return Tile<T, kAligned>(t * p.shape.columns, lane, p.shape.lanes, p.width);
+}
+
 // The place of this lane's edge among the `votes` for kept ones.
 __device__ __forceinline__ int kept_slot(unsigned votes) {
   return __popc(votes & ((1u << (threadIdx.x % kWarpSize)) - 1u));
@@ -167,6 +174,18 @@ __device__ __forceinline__ void add_records(const AttentionParams<T>& p, const H
   add_groups(p, sum);
 }
 
+// Writes the sums of a hub's records to `out`.
+template <bool kAligned, typename T>
+__device__ __forceinline__ void write_hub(const AttentionParams<T>& p, const HubOfWarp& hub,
+                                          T* out) {
+  for (int64_t t = blockIdx.y; t == 0 || t < p.shape.tiles; t += gridDim.y) {
+    const Tile<T, kAligned> tile = attention_tile<kAligned>(p, t);
+    acc_t<T> sum[kItems<T>] = {};
+    add_records(p, hub, tile, kRecordHead, [](const acc_t<T>*) { return acc_t<T>(1); }, sum);
+    write_head(p, hub.row, hub.head, tile, sum, acc_t<T>(1), out);
+  }
+}
+
 // Everything of `params` that all attention operators share. A record of a chunk has `sums` sums.
 template <typename T>
 void fill_attention(AttentionParams<T>& params, const AttentionInputs& args, int64_t sums,
@@ -185,6 +204,12 @@ void fill_attention(AttentionParams<T>& params, const AttentionInputs& args, int
   params.threshold = args.dropout_threshold;
   params.dropout_scale = dropout_scale<Acc>(args.dropout_threshold);
   params.seed = args.seed;
+}
+
+// True when every row and head of contiguous `data` can be moved in 16-byte accesses.
+template <typename T>
+bool heads_aligned(const void* data, int64_t width) {
+  return rows_aligned<T>(data, width, width);
 }
 
 // Bytes of the records of all chunks.

@@ -6,6 +6,7 @@
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
 #include "sgnn/gat.h"
+#include "sgnn/gatv2.h"
 #include "sgnn/hard_concrete.h"
 #include "sgnn/random_walk.h"
 #include "sgnn/rows_spmm.h"
@@ -52,6 +53,13 @@ int64_t gat_grad_workspace(const GatGradArgs&) { return 0; }
 Status gat_cuda(const GatArgs&, void*, Stream) { return kMissing; }
 Status gat_grad_targets_cuda(const GatTargetsArgs&, Stream) { return kMissing; }
 Status gat_grad_cuda(const GatGradArgs&, void*, Stream) { return kMissing; }
+
+int64_t gatv2_workspace(const Gatv2Args&) { return 0; }
+int64_t gatv2_grad_workspace(const Gatv2GradArgs&) { return 0; }
+Status gatv2_cuda(const Gatv2Args&, void*, Stream) { return kMissing; }
+Status gatv2_grad_cuda(const Gatv2GradArgs&, const CsrArg&, void*, void*, Stream) {
+  return kMissing;
+}
 
 int64_t sparse_linear_workspace(const SparseLinearArgs&) { return 0; }
 int64_t sparse_linear_grad_workspace(const SparseLinearGradArgs&) { return 0; }

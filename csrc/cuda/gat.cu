@@ -8,11 +8,8 @@ namespace {
 
 constexpr int64_t kGradSums = 1;  // of a record
 
-int64_t forward_sums(const GatArgs& args) { return args.positive == nullptr ? 1 : 2; }
-
-template <typename T>
-bool heads_aligned(const void* data, int64_t width) {
-  return rows_aligned<T>(data, width, width);
+int64_t forward_sums(const GatArgs& args) {
+  return args.positive == nullptr ? kForwardSums<false> : kForwardSums<true>;
 }
 
 template <typename T>
@@ -24,22 +21,23 @@ GatParams<T> make_params(const GatArgs& args, void* workspace) {
   params.s_dst = static_cast<const Acc*>(args.s_dst);
   params.s_src = static_cast<const Acc*>(args.s_src);
   params.edge_score = static_cast<const Acc*>(args.edge_score);
-  params.y = static_cast<T*>(args.y);
-  params.row_max = static_cast<Acc*>(args.row_max);
-  params.inv_sum = static_cast<Acc*>(args.inv_sum);
+  fill_results(params, args);
   params.positive = static_cast<T*>(args.positive);
   params.positive_weight = static_cast<Acc*>(args.positive_weight);
   return params;
 }
 
+template <bool kAligned, bool kPositive, typename T>
+void launch_forward(const GatParams<T>& params, Stream stream) {
+  const auto kernel = gat_kernel<T, kAligned, kPositive>;
+  SGNN_LAUNCH(kernel, attention_grid(params), dim3(kAttentionThreads), 0, stream, params);
+  launch_attention_hubs<kAligned, kPositive, T>(params, stream);
+}
+
 template <bool kAligned, typename T>
 void launch_forward(const GatParams<T>& params, Stream stream) {
-  const dim3 threads(kAttentionThreads);
-  const auto kernel = gat_kernel<T, kAligned>;
-  SGNN_LAUNCH(kernel, attention_grid(params), threads, 0, stream, params);
-  if (params.split.chunks == 0) return;
-  const auto hubs = gat_hub_kernel<T, kAligned>;
-  SGNN_LAUNCH(hubs, attention_hub_grid(params), threads, 0, stream, params);
+  params.positive == nullptr ? launch_forward<kAligned, false>(params, stream)
+                             : launch_forward<kAligned, true>(params, stream);
 }
 
 template <typename T>

@@ -240,7 +240,7 @@ __global__ void __launch_bounds__(kAttentionThreads, kAttentionBlocks)
   Acc* record = whole ? nullptr : record_of(p, span.chunk, head);
   Acc total = Acc(0);
   for (int64_t t = 0; t == 0 || t < p.shape.tiles; ++t) {
-    const Tile<T, kAligned> tile(t * p.shape.columns, lane % p.shape.lanes, p.shape.lanes, p.width);
+    const Tile<T, kAligned> tile = attention_tile<kAligned>(p, t);
     const Pack<T> x = p.width > 0 ? tile.load(p.x + place * p.width) : Pack<T>{};
     const GatSource<T, kAligned> source = {tile, x, span.row, head, t == 0};
     const GatGradSums<T> sums = gather_gradients(p, span, source, staged);
@@ -261,15 +261,9 @@ __global__ void __launch_bounds__(kAttentionThreads, kAttentionBlocks)
   using Acc = acc_t<T>;
   const HubOfWarp hub = hub_of_warp(p);
   if (hub.row < 0) return;
-  const int lanes = p.shape.lanes;
-  const int lane = static_cast<int>(threadIdx.x % kWarpSize);
-  for (int64_t t = blockIdx.y; t == 0 || t < p.shape.tiles; t += gridDim.y) {
-    const Tile<T, kAligned> tile(t * p.shape.columns, lane % lanes, lanes, p.width);
-    Acc sum[kItems<T>] = {};
-    add_records(p, hub, tile, kRecordHead, [](const Acc*) { return Acc(1); }, sum);
-    write_head(p, hub.row, hub.head, tile, sum, Acc(1), p.grad_x);
-  }
+  write_hub<kAligned>(p, hub, p.grad_x);
   if (blockIdx.y != 0) return;
+  const int lane = static_cast<int>(threadIdx.x % kWarpSize);
   Acc source = Acc(0);
   for (int64_t c = hub.chunk + lane; c < hub.end; c += kWarpSize) {
     source += record_of(p, c, hub.head)[kRecordSum];

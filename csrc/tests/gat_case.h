@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "check.h"
 #include "graphs.h"
 #include "sgnn/gat.h"
 #include "values.h"
@@ -69,6 +70,12 @@ struct Expected {
   Buffer<double> value;
   Buffer<double> magnitude;
 };
+
+template <typename Got>
+void check_result(const char* name, const Got& got, const Expected& expected, double tolerance) {
+  const std::string wrong = difference(got, expected.value, expected.magnitude, tolerance);
+  CHECK_TEXT(wrong.empty(), std::string(name) + ": " + wrong);
+}
 
 template <typename T, typename Index>
 struct GatCase {

@@ -4,6 +4,7 @@
 #include "check.h"
 #include "sgnn/dropout.h"
 #include "sgnn/gat.h"
+#include "sgnn/gatv2.h"
 #include "sgnn/hard_concrete.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
@@ -26,6 +27,8 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(explains(sgnn::gat_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::gat_grad_targets_cuda({}, nullptr)));
   CHECK(explains(sgnn::gat_grad_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::gatv2_cuda({}, nullptr, nullptr)));
+  CHECK(explains(sgnn::gatv2_grad_cuda({}, {}, nullptr, nullptr, nullptr)));
   CHECK(explains(sgnn::spmm_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::hard_concrete_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_extreme_cuda({}, nullptr)));
@@ -41,6 +44,8 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(explains(sgnn::topk_rows_cuda({}, nullptr)));
   CHECK(sgnn::gat_workspace({}) == 0);
   CHECK(sgnn::gat_grad_workspace({}) == 0);
+  CHECK(sgnn::gatv2_workspace({}) == 0);
+  CHECK(sgnn::gatv2_grad_workspace({}) == 0);
   CHECK(sgnn::spmm_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_grad_workspace({}) == 0);

@@ -3,11 +3,14 @@
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 
+#include <optional>
 #include <tuple>
 
 #include "attention_args.h"
+#include "cuda_stream.h"
 #include "huge_pages.h"
 #include "parallel.h"
+#include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
@@ -35,9 +38,23 @@ void fill_inputs(Gatv2Inputs& inputs, int64_t targets, int64_t sources, int64_t 
   inputs.att = att.const_data_ptr();
 }
 
+void run_on_cpu(const Gatv2Args& args, const Tensor& y) {
+  advise_huge_pages(y);
+  for_each_row_range(args.csr, args.heads * args.width,
+                     [&](int64_t begin, int64_t end) { gatv2_cpu(args, begin, end); });
+}
+
+void run_on_cuda(const Gatv2Args& args, const Tensor& x) {
+  const Tensor workspace = workspace_like(x, gatv2_workspace(args));
+  check_launch(gatv2_cuda(args, workspace.mutable_data_ptr(), current_stream(x)));
+}
+
+template <bool kCuda>
 Three gatv2(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor,
             OptionalTensor, Tensor x, Tensor x_dst, Tensor att, OptionalTensor bits,
             double negative_slope, double dropout, OptionalTensor seed) {
+  std::optional<torch::stable::accelerator::DeviceGuard> guard;
+  if constexpr (kCuda) guard.emplace(rowptr.get_device_index());
   Gatv2Args args;
   const int64_t sources = rows_of(t_rowptr, "t_rowptr");
   args.csr = csr_arg(rowptr, col, edge_id, sources);
@@ -50,9 +67,11 @@ Three gatv2(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, 
   args.y = y.mutable_data_ptr();
   args.row_max = row_max.mutable_data_ptr();
   args.inv_sum = inv_sum.mutable_data_ptr();
-  advise_huge_pages(y);
-  for_each_row_range(args.csr, args.heads * args.width,
-                     [&](int64_t begin, int64_t end) { gatv2_cpu(args, begin, end); });
+  if constexpr (kCuda) {
+    run_on_cuda(args, x);
+  } else {
+    run_on_cpu(args, y);
+  }
   return {y, row_max, inv_sum};
 }
 
@@ -65,36 +84,48 @@ void sum_rows(const void* values, int64_t rows, int64_t columns, void* out) {
   for (int64_t i = 0; i < rows * columns; ++i) total[i % columns] += value[i];
 }
 
-// All targets, then all sources. `att_shares` is scratch [shares, H * D], grad_att [H * D].
-void run(Gatv2GradArgs& args, const CsrArg& by_target, const CsrArg& by_source, int64_t shares,
-         char* att_shares, void* grad_att) {
+// All targets, then all sources; args.csr is by target. grad_att is [H, D].
+void run_on_cpu(Gatv2GradArgs args, const CsrArg& by_source, const Tensor& grad_att) {
   const int64_t columns = args.heads * args.width;
-  args.csr = by_target;
+  const CsrArg by_target = args.csr;
+  const int64_t shares = shares_of(by_target);
+  const Tensor att_shares = acc_empty(grad_att, args.dtype, shares, columns);
+  char* share_sums = static_cast<char*>(att_shares.mutable_data_ptr());
   const bool serial = by_target.nnz * columns < kSerialWork;
   for_each_part(shares, serial ? 1 : torch::stable::get_num_threads(), [&](int64_t share) {
     gatv2_grad_targets_cpu(args, row_of_part(by_target, shares, share),
                            row_of_part(by_target, shares, share + 1),
-                           att_shares + share * columns * acc_size(args.dtype));
+                           share_sums + share * columns * acc_size(args.dtype));
   });
   const bool wide = args.dtype == DType::kFloat64;
-  (wide ? sum_rows<double> : sum_rows<float>)(att_shares, shares, columns, grad_att);
+  (wide ? sum_rows<double> : sum_rows<float>)(share_sums, shares, columns,
+                                              grad_att.mutable_data_ptr());
   args.csr = by_source;
   for_each_row_range(by_source, columns,
                      [&](int64_t begin, int64_t end) { gatv2_grad_sources_cpu(args, begin, end); });
 }
 
+void run_on_cuda(const Gatv2GradArgs& args, const CsrArg& by_source, const Tensor& grad_att) {
+  const Tensor workspace = workspace_like(grad_att, gatv2_grad_workspace(args));
+  check_launch(gatv2_grad_cuda(args, by_source, grad_att.mutable_data_ptr(),
+                               workspace.mutable_data_ptr(), current_stream(grad_att)));
+}
+
+template <bool kCuda>
 Three gatv2_grad(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor t_col,
                  OptionalTensor t_edge_id, Tensor grad, Tensor x, Tensor x_dst, Tensor att,
                  OptionalTensor bits, Tensor y, Tensor row_max, Tensor inv_sum,
                  double negative_slope, double dropout, OptionalTensor seed) {
+  std::optional<torch::stable::accelerator::DeviceGuard> guard;
+  if constexpr (kCuda) guard.emplace(rowptr.get_device_index());
   Gatv2GradArgs args;
   const int64_t targets = rows_of(rowptr, "rowptr"), sources = rows_of(t_rowptr, "t_rowptr");
-  const CsrArg by_target = csr_arg(rowptr, col, edge_id, sources);
+  args.csr = csr_arg(rowptr, col, edge_id, sources);
   const CsrArg by_source = csr_arg(t_rowptr, t_col, t_edge_id, targets);
-  SGNN_CHECK(by_target.nnz == by_source.nnz, "t_col must have shape [" +
-                                                 std::to_string(by_target.nnz) + "], got " +
-                                                 shape_text(t_col) + ".");
-  fill_inputs(args, targets, sources, by_target.nnz, x, x_dst, att, bits, negative_slope, dropout,
+  SGNN_CHECK(args.csr.nnz == by_source.nnz, "t_col must have shape [" +
+                                                std::to_string(args.csr.nnz) + "], got " +
+                                                shape_text(t_col) + ".");
+  fill_inputs(args, targets, sources, args.csr.nnz, x, x_dst, att, bits, negative_slope, dropout,
               seed, rowptr);
   const ScalarType type = x.scalar_type();
   check_heads(grad, targets, args.heads, args.width, type, rowptr, "grad");
@@ -105,19 +136,20 @@ Three gatv2_grad(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_row
   args.y = y.const_data_ptr();
   args.row_max = row_max.const_data_ptr();
   args.inv_sum = inv_sum.const_data_ptr();
-  const int64_t shares = shares_of(by_target);
   const Tensor stats = acc_empty(x, args.dtype, targets, 3 * args.heads);
-  const Tensor att_shares = acc_empty(x, args.dtype, shares, args.heads * args.width);
   const Tensor grad_att = acc_empty(x, args.dtype, args.heads, args.width);
   const Tensor grad_x = torch::stable::new_empty(x, {sources, args.heads, args.width});
   const Tensor grad_dst = torch::stable::new_empty(x, {targets, args.heads, args.width});
   args.target_stats = stats.mutable_data_ptr();
   args.grad_x = grad_x.mutable_data_ptr();
   args.grad_dst = grad_dst.mutable_data_ptr();
-  advise_huge_pages(grad_x);
-  advise_huge_pages(grad_dst);
-  run(args, by_target, by_source, shares, static_cast<char*>(att_shares.mutable_data_ptr()),
-      grad_att.mutable_data_ptr());
+  if constexpr (kCuda) {
+    run_on_cuda(args, by_source, grad_att);
+  } else {
+    advise_huge_pages(grad_x);
+    advise_huge_pages(grad_dst);
+    run_on_cpu(args, by_source, grad_att);
+  }
   return {grad_x, grad_dst, grad_att};
 }
 
@@ -125,6 +157,10 @@ Three gatv2_grad(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_row
 }  // namespace sgnn::binding
 
 STABLE_TORCH_LIBRARY_IMPL(sparsegnn, CPU, m) {
-  m.impl("gatv2", TORCH_BOX(&sgnn::binding::gatv2));
-  m.impl("gatv2_grad", TORCH_BOX(&sgnn::binding::gatv2_grad));
+  m.impl("gatv2", TORCH_BOX(&sgnn::binding::gatv2<false>));
+  m.impl("gatv2_grad", TORCH_BOX(&sgnn::binding::gatv2_grad<false>));
+}
+STABLE_TORCH_LIBRARY_IMPL(sparsegnn, CUDA, m) {
+  m.impl("gatv2", TORCH_BOX(&sgnn::binding::gatv2<true>));
+  m.impl("gatv2_grad", TORCH_BOX(&sgnn::binding::gatv2_grad<true>));
 }

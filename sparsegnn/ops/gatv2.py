@@ -13,7 +13,6 @@ from sparsegnn.ops._library import acc_dtype, as_acc, call, check_devices, regis
 from sparsegnn.ops._typed import typed
 from sparsegnn.ops.dropout import Seed, seed_tensor
 from sparsegnn.ops.gat import no_second_derivative
-from sparsegnn.ops.gatv2_composite import gatv2_composite, gatv2_grad_composite
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
@@ -59,7 +58,6 @@ def gatv2(
         ValueError: A shape, dtype or device does not fit; the message names the argument.
         TypeError: edge_mask is a floating mask.
 
-    On a GPU the operator is composed of others and stores a row per edge, one head at a time.
     Deterministic, whatever the number of threads. Differentiable once, in x, x_dst and att: a
     second derivative raises a RuntimeError. Under `torch.autocast` x and x_dst are cast to its
     dtype (float64 is left alone).
@@ -147,6 +145,3 @@ def _grad_fake(
 
 
 torch.library.register_autograd("sparsegnn::gatv2_grad", no_second_derivative)
-
-torch.library.impl("sparsegnn::gatv2", "CUDA", gatv2_composite)
-torch.library.impl("sparsegnn::gatv2_grad", "CUDA", gatv2_grad_composite)

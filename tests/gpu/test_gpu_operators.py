@@ -199,23 +199,39 @@ def test_gat(name: str, dtype: torch.dtype, dropout: float) -> None:
         assert_close(actual / 10, expected / 10)  # sums of up to 1500 differences of products
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("dropout,width", [(0.0, 10), (0.4, 16), (0.4, 300)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", ADVERSARIAL)
-def test_gatv2(name: str, dtype: torch.dtype, dropout: float) -> None:
+def test_gatv2(name: str, dtype: torch.dtype, dropout: float, width: int) -> None:
     graph = adversarial_graph(name).graph()
     keep = torch.rand(graph.num_edges) < 0.6
     results = []
     for device in ("cpu", "cuda"):
         torch.manual_seed(1)
         g = graph.to(device)
-        sizes = ((g.num_src, 3, 10), (g.num_dst, 3, 10), (3, 10))
+        sizes = ((g.num_src, 3, width), (g.num_dst, 3, width), (3, width))
         leaves = [torch.randn(size, dtype=dtype).to(device).requires_grad_() for size in sizes]
-        upstream = torch.randn(g.num_dst, 3, 10, dtype=dtype).to(device)
+        leaves[2].data.div_(width**0.5)
+        upstream = torch.randn(g.num_dst, 3, width, dtype=dtype).to(device)
         y = sg.ops.gatv2(g, *leaves, keep.to(device), dropout=dropout, seed=5)
         results.append([t.detach().cpu() for t in (y, *torch.autograd.grad(y, leaves, upstream))])
     for expected, actual in zip(*results, strict=True):
-        assert_close(actual / 100, expected / 100)  # sums of up to 1500 x 10 products
+        assert_close(actual / 100, expected / 100)  # sums of up to 1500 x 300 products
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_gatv2_repeats_its_bits(dtype: torch.dtype) -> None:
+    """Hub targets and hub sources, whose chunks are merged in a fixed order."""
+    edges = torch.randint(0, 500, (2, 40_000))
+    edges[0, :9000], edges[1, 9000:20_000] = 7, 3
+    g = sg.Graph.from_edge_index(edges, 500).to("cuda")
+    sizes = ((500, 2, 16), (500, 2, 16), (2, 16))
+    leaves = [torch.randn(size).to("cuda", dtype).requires_grad_() for size in sizes]
+    runs = []
+    for _ in range(2):
+        y = sg.ops.gatv2(g, *leaves, dropout=0.3, seed=5)
+        runs.append([y, *torch.autograd.grad(y.square().sum(), leaves)])
+    assert all(map(torch.equal, *runs))
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

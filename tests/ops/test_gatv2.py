@@ -122,27 +122,6 @@ def test_gradcheck(name: str, dropout: float) -> None:
     assert gradcheck(function, leaves, fast_mode=True)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("name", ["random", "parallel edges", "no edges"])
-def test_equals_the_composition_that_runs_on_a_gpu(name: str, dropout: float) -> None:
-    from sparsegnn.ops.gatv2_composite import gatv2_composite, gatv2_grad_composite
-
-    g = adversarial_graph(name).graph()
-    bits = sg.Mask.from_bool(torch.rand(g.num_edges) > 0.3).packed
-    tensors = (*inputs(g, 3, 6, torch.float64), bits)
-    options = (0.2, dropout, torch.tensor([5]))
-    ops = torch.ops.sparsegnn
-    saved = ops.gatv2(*g.csr, *tensors, *options)
-    composed = gatv2_composite(*g.csr, *tensors, *options)
-    torch.testing.assert_close(composed[0], saved[0])
-    assert [t.shape for t in composed] == [t.shape for t in saved]
-    grad = torch.randn_like(saved[0])
-    expected = ops.gatv2_grad(*g.csr, grad, *tensors, *saved, *options)
-    actual = gatv2_grad_composite(*g.csr, grad, *tensors, *saved, *options)
-    for left, right in zip(actual, expected, strict=True):
-        torch.testing.assert_close(left, right)
-
-
 def test_a_second_derivative_is_refused() -> None:
     g = adversarial_graph("random").graph()
     leaves = [t.requires_grad_() for t in inputs(g, 2, 3, torch.float64)]

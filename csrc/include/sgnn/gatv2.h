@@ -11,10 +11,11 @@
 // targets, for x_dst and att, and once along the sources, for x. With delta = dot(g_i, y_i),
 //   ds_e = a_e (k_e dot(g_i, x_j) - delta).
 // delta is taken from y as it is stored: 16-bit storage rounds it. Sums are taken in a fixed order:
-// deterministic, independent of the thread count. On a GPU the operator is composed of others.
+// deterministic, independent of the thread count.
 #pragma once
 
 #include "sgnn/attention.h"
+#include "sgnn/status.h"
 
 namespace sgnn {
 
@@ -47,5 +48,18 @@ void gatv2_cpu(const Gatv2Args& args, int64_t row_begin, int64_t row_end);
 void gatv2_grad_targets_cpu(const Gatv2GradArgs& args, int64_t row_begin, int64_t row_end,
                             void* grad_att);
 void gatv2_grad_sources_cpu(const Gatv2GradArgs& args, int64_t row_begin, int64_t row_end);
+
+// Bytes of device memory that the launchers need beside their arguments; `args` of the backward has
+// the targets as rows.
+int64_t gatv2_workspace(const Gatv2Args& args);
+int64_t gatv2_grad_workspace(const Gatv2GradArgs& args);
+
+// Enqueue all rows on `stream`. The backward's args have the targets as rows, `by_source` is the
+// transpose; grad_att is A [H, D]. Pointers are device pointers, `workspace` is 16-byte aligned and
+// may be null when its size is zero; without one the forward leaves hub rows whole. Neither
+// allocates nor synchronises.
+Status gatv2_cuda(const Gatv2Args& args, void* workspace, Stream stream);
+Status gatv2_grad_cuda(const Gatv2GradArgs& args, const CsrArg& by_source, void* grad_att,
+                       void* workspace, Stream stream);
 
 }  // namespace sgnn

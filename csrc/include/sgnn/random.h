@@ -43,11 +43,18 @@ SGNN_HD Philox4 philox(uint64_t seed, uint64_t low, uint64_t high = 0) {
 
 constexpr uint32_t kKeepAll = 65536;  // a dropout threshold that drops nothing
 
+// Word i of four, i in [0, 4), without an array in memory.
+SGNN_HD uint32_t word_of(const Philox4& random, int i) {
+  const uint32_t low = (i & 1) != 0 ? random.word[1] : random.word[0];
+  const uint32_t high = (i & 1) != 0 ? random.word[3] : random.word[2];
+  return (i & 2) != 0 ? high : low;
+}
+
 // Dropout of element `index`: sixteen random bits each, eight elements per counter. An element is
 // kept when its bits are below `threshold`, kept with probability threshold / 65536.
 SGNN_HD bool dropout_keeps(uint64_t seed, int64_t index, uint32_t threshold) {
   const Philox4 random = philox(seed, static_cast<uint64_t>(index) >> 3);
-  const uint32_t word = random.word[(index >> 1) & 3];
+  const uint32_t word = word_of(random, static_cast<int>(index >> 1) & 3);
   return ((index & 1) != 0 ? word >> 16 : word & 0xffffu) < threshold;
 }
 
