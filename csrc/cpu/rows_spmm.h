@@ -2,9 +2,10 @@
 // accumulators stays in L1 while the few entries of many sparse rows are added to it.
 #pragma once
 
-#include "edge_stage.h"
+#include "edge_block.h"
 #include "panel.h"
 #include "sgnn/dispatch.h"
+#include "sgnn/rows_spmm.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -15,6 +16,7 @@ class RowsSpmm {
 
   explicit RowsSpmm(const RowsSpmmArgs& args)
       : args_(args),
+        csr_(args.csr),
         x_(view_rows<Id>(args.x)),
         values_(static_cast<const T*>(args.x.values)),
         row_scale_(static_cast<const A*>(args.row_scale)),
@@ -23,46 +25,54 @@ class RowsSpmm {
 
   // y of rows [begin, end).
   void multiply(int64_t begin, int64_t end) {
-    EdgeStage<A> stage(args_, true);
+    Block block(csr_, factors(args_.weight));
     for (int64_t i = begin; i < end; ++i) {
       clear(i);
-      for_each_block(stage, i, [&](int kept) {
-        for (int n = 0; n < kept; ++n) add_row(stage.coefficient[n], stage.column[n]);
-      });
+      for_each_edge(block, i, [&](int n) { add_row(block.coefficient(n), block.col(n)); });
       write(row_scale_ == nullptr ? A(1) : row_scale_[i], i);
     }
   }
 
   // `edges`, and the share of `values`, of rows [begin, end).
   void differentiate(int64_t begin, int64_t end) {
-    EdgeStage<A> stage(args_, false);
+    Block block(csr_, factors(nullptr));
     const A* weight = static_cast<const A*>(args_.weight);
     A* edges = static_cast<A*>(args_.edges);
     A* sums = static_cast<A*>(args_.values);
     for (int64_t i = begin; i < end; ++i) {
       read(i);
       const A scale = row_scale_ == nullptr ? A(1) : row_scale_[i];
-      for_each_block(stage, i, [&](int kept) {
-        for (int n = 0; n < kept; ++n) {
-          const int64_t first = x_.begin(stage.column[n]);
-          const int64_t last = x_.end(stage.column[n]);
-          const A factor = scale * stage.coefficient[n];
-          const int64_t id = stage.id[n];
-          if (edges != nullptr) edges[id] = factor * dot(first, last);
-          if (sums != nullptr)
-            pick(weight == nullptr ? factor : factor * weight[id], first, last, sums);
+      for_each_edge(block, i, [&](int n) {
+        const int64_t first = x_.begin(block.col(n));
+        const int64_t last = x_.end(block.col(n));
+        const A factor = scale * block.coefficient(n);
+        const int64_t id = block.id(n);
+        if (edges != nullptr) edges[id] = factor * dot(first, last);
+        if (sums != nullptr) {
+          pick(weight == nullptr ? factor : factor * weight[id], first, last, sums);
         }
       });
     }
   }
 
  private:
+  using Block = EdgeBlock<A>;
+
+  EdgeFactors<A> factors(const void* weight) const {
+    return {static_cast<const A*>(weight), nullptr, static_cast<const A*>(args_.col_scale),
+            args_.bits};
+  }
+
+  // Calls use(slot) for the kept edges of a row.
   template <typename Use>
-  SGNN_INLINE void for_each_block(EdgeStage<A>& stage, int64_t row, const Use& use) {
-    const int64_t end = stage.begin_of(row + 1);
-    for (int64_t first = stage.begin_of(row); first < end; first += EdgeStage<A>::kEdges) {
-      const int64_t last = first + EdgeStage<A>::kEdges < end ? first + EdgeStage<A>::kEdges : end;
-      use(stage.fill(first, last, [&](int64_t column) { prefetch_row(column); }));
+  SGNN_INLINE void for_each_edge(Block& block, int64_t row, const Use& use) {
+    const int64_t end = csr_.begin(row + 1);
+    for (int64_t first = csr_.begin(row); first < end; first = block.end()) {
+      block.load(first, end);
+      for (int n = 0; n < block.count(); ++n) {
+        prefetch_row(block.col(n + Block::kAhead));
+        use(n);
+      }
     }
   }
 
@@ -142,6 +152,7 @@ class RowsSpmm {
   }
 
   const RowsSpmmArgs& args_;
+  const CsrReader csr_;
   const RowsView<Id> x_;
   const T* const values_;
   const A* const row_scale_;

@@ -2,8 +2,9 @@
 // at the other ends of its edges.
 #pragma once
 
-#include "edge_stage.h"
+#include "edge_block.h"
 #include "panel.h"
+#include "sgnn/rows_spmm.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -15,35 +16,39 @@ class RowsSpmmValues {
 
   explicit RowsSpmmValues(const RowsSpmmArgs& args)
       : args_(args),
+        csr_(args.csr),
         x_(view_rows<Id>(args.x)),
         g_(static_cast<const T*>(args.g)),
         row_scale_(static_cast<const A*>(args.row_scale)) {}
 
   void run(int64_t begin, int64_t end) {
-    EdgeStage<A> stage(args_, true);
+    Block block(csr_, {static_cast<const A*>(args_.weight), nullptr,
+                       static_cast<const A*>(args_.col_scale), args_.bits});
     for (int64_t j = begin; j < end; ++j) {
       const int64_t first = x_.begin(j);
       const int64_t last = x_.end(j);
       for (int64_t p = first; p < last; p += kChunk) {
-        run_chunk(stage, j, p, last - p < kChunk ? static_cast<int>(last - p) : kChunk);
+        run_chunk(block, j, p, last - p < kChunk ? static_cast<int>(last - p) : kChunk);
       }
     }
   }
 
  private:
+  using Block = EdgeBlock<A>;
+
   static constexpr int kChunk = 64;  // entries of X whose sums are taken in one walk of the edges
 
-  void run_chunk(EdgeStage<A>& stage, int64_t j, int64_t p, int count) {
+  void run_chunk(Block& block, int64_t j, int64_t p, int count) {
     A sum[kChunk] = {};
     int32_t column[kChunk];
     for (int t = 0; t < count; ++t) column[t] = static_cast<int32_t>(x_.ids[p + t]);
-    const int64_t end = stage.begin_of(j + 1);
-    for (int64_t first = stage.begin_of(j); first < end; first += EdgeStage<A>::kEdges) {
-      const int64_t last = first + EdgeStage<A>::kEdges < end ? first + EdgeStage<A>::kEdges : end;
-      const int kept = stage.fill(first, last, [&](int64_t row) { prefetch_row(row); });
-      for (int n = 0; n < kept; ++n) {
-        const T* g = g_ + stage.column[n] * args_.g_stride;
-        const A coefficient = stage.coefficient[n];
+    const int64_t end = csr_.begin(j + 1);
+    for (int64_t first = csr_.begin(j); first < end; first = block.end()) {
+      block.load(first, end);
+      for (int n = 0; n < block.count(); ++n) {
+        prefetch_row(block.col(n + Block::kAhead));
+        const T* g = g_ + block.col(n) * args_.g_stride;
+        const A coefficient = block.coefficient(n);
 #pragma GCC unroll 4
         for (int t = 0; t < count; ++t) sum[t] += coefficient * to_acc(g[column[t]]);
       }
@@ -62,6 +67,7 @@ class RowsSpmmValues {
   }
 
   const RowsSpmmArgs& args_;
+  const CsrReader csr_;
   const RowsView<Id> x_;
   const T* const g_;
   const A* const row_scale_;
