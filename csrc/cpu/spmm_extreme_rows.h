@@ -8,8 +8,11 @@
 #include "extreme_tile.h"
 #include "past_caches.h"
 #include "row_spans.h"
+#include "row_tile.h"
 #include "scratch.h"
 #include "sgnn/spmm_extreme.h"
+#include "short_rows.h"
+#include "spmm_tile.h"
 
 namespace sgnn::cpu::SGNN_ISA {
 
@@ -23,6 +26,7 @@ class SpmmExtremeRows {
         sign_(args.smallest ? A(-1) : A(1)),
         prefetch_(args.csr.num_cols * args.x_stride * static_cast<int64_t>(sizeof(T)) > kNearBytes),
         stream_(streams<A>(args.y, args.csr.num_rows, args.width, static_cast<int64_t>(sizeof(T)))),
+        short_(ShortRows<A>::pay(args.csr, args.width * static_cast<int64_t>(sizeof(T)))),
         spans_(args.csr, {static_cast<const A*>(args.weight), static_cast<const A*>(args.mask),
                           nullptr, args.bits}),
         carry_(args.width + kLanes<A>) {}
@@ -38,9 +42,8 @@ class SpmmExtremeRows {
   }
 
  private:
-  static constexpr int kMaxTile = 8;
-  static constexpr int kChains = 4;                 // of maxima, to hide their latency
-  static constexpr int64_t kLongRow = 8;            // edges from which the chains pay
+  // Half of the registers hold the best so far.
+  static constexpr int kMaxTile = 8 / (kArg && kVectorBytes < 64 ? 2 : 1);
   static constexpr int64_t kNearBytes = 512 << 10;  // x that the L2 cache holds: no prefetch
 
   using Span = typename RowSpans<A>::Span;
@@ -52,14 +55,19 @@ class SpmmExtremeRows {
   // Out of line: inlined side by side, the tiles would spill their registers.
   template <int kTile, bool kPartial>
   __attribute__((noinline)) void run_rows(const Span& span, int64_t f, int count) {
+    const GatherTile<T, kTile, kPartial> tile{static_cast<const T*>(args_.x) + f, args_.x_stride,
+                                              count - (kTile - 1) * kLanes<A>, prefetch_};
     bool started = span.kept_before > 0;
+    if constexpr (kTile == 1 && !kArg) {
+      if (short_ && run_short_rows<kPartial>(span, tile, f, count)) return;
+    }
     int64_t slot = 0;
     for (int r = 0; r < span.rows; ++r) {
       const int64_t end = span.end_slot[r];
       const int64_t row = span.row + r;
       Best<kTile> best;
       start_row<kTile>(slot, started, f, best);
-      take_edges<kTile, kPartial>(span.block, slot, end, f, count, best);
+      take_edges(tile, span.block, slot, end, best);
       if constexpr (kArg) write_arg<kTile>(row, slot < end, started, f, count, best);
       write<kTile, kPartial>(row, started || slot < end, f, count, best);
       started = false;
@@ -68,11 +76,41 @@ class SpmmExtremeRows {
     if (!span.open) return;
     Best<kTile> best;
     start_row<kTile>(slot, started, f, best);
-    take_edges<kTile, kPartial>(span.block, slot, span.slots, f, count, best);
+    take_edges(tile, span.block, slot, span.slots, best);
     if constexpr (kArg) {
       write_arg<kTile>(span.row + span.rows, slot < span.slots, started, f, count, best);
     }
     keep<kTile>(f, best);
+  }
+
+  struct Step {
+    vec_t<A> sign;
+    vec_t<A> seen;
+    SGNN_INLINE vec_t<A> start() const { return splat(kLowest<A>); }
+    SGNN_INLINE vec_t<A> step(vec_t<A> best, vec_t<A> coefficient, vec_t<A> value) {
+      const vec_t<A> message = coefficient * sign * value;
+      seen += message;
+      return larger<A>(message, best);
+    }
+  };
+
+  // Returns whether it wrote the rows: there was no NaN among their messages.
+  template <bool kPartial>
+  bool run_short_rows(const Span& span, const GatherTile<T, 1, kPartial>& tile, int64_t f,
+                      int count) {
+    const bool started = span.kept_before > 0;
+    Step step{splat(sign_), vec_t<A>{}};
+    rows_.run(span, tile, started ? load(carry_.data() + f) : step.start(), step);
+    if (has_nan<A>(step.seen)) return false;
+    int64_t slot = -span.kept_before;
+    for (int r = 0; r < span.rows; ++r) {
+      Best<1> best;
+      best.start(0, rows_.row(r), 0);
+      write<1, kPartial>(span.row + r, slot < span.end_slot[r], f, count, best);
+      slot = span.end_slot[r];
+    }
+    if (span.open) store(carry_.data() + f, rows_.row(span.rows));
+    return true;
   }
 
   // A row begins from its edges in earlier spans when it has `started` there.
@@ -87,58 +125,33 @@ class SpmmExtremeRows {
 
   // Takes the edges of slots [slot, end).
   template <int kTile, bool kPartial>
-  SGNN_INLINE void take_edges(const Block& block, int64_t slot, int64_t end, int64_t f, int count,
-                              Best<kTile>& best) const {
-    if constexpr (!kArg && kTile <= 2) {
-      if (end - slot >= kLongRow) {
-        slot = take_chains<kTile, kPartial>(block, slot, end, f, count, best);
-      }
-    }
-    for (; slot < end; ++slot) take_edge<kTile, kPartial>(block, slot, f, count, best);
-  }
-
-  // Takes the edges by fours. Returns the slot of the first one left.
-  template <int kTile, bool kPartial>
-  SGNN_INLINE int64_t take_chains(const Block& block, int64_t slot, int64_t end, int64_t f,
-                                  int count, Best<kTile>& best) const {
-    Best<kTile> more[kChains - 1];
-#pragma GCC unroll 3
-    for (auto& chain : more) {
-      for (int v = 0; v < kTile; ++v) chain.start(v, splat(kLowest<A>), 0);
-    }
-    for (; slot + kChains <= end; slot += kChains) {
-      take_edge<kTile, kPartial>(block, slot, f, count, best);
-#pragma GCC unroll 3
-      for (int k = 0; k + 1 < kChains; ++k) {
-        take_edge<kTile, kPartial>(block, slot + k + 1, f, count, more[k]);
-      }
-    }
-#pragma GCC unroll 3
-    for (const auto& chain : more) {
-      for (int v = 0; v < kTile; ++v) best.take(v, chain.best(v), 0);
-    }
-    return slot;
+  SGNN_INLINE void take_edges(const GatherTile<T, kTile, kPartial>& tile, const Block& block,
+                              int64_t slot, int64_t end, Best<kTile>& best) const {
+    best.start_chains(sign_);
+    tile.gather(block, slot, end, best);
+    best.join();
+    if (__builtin_expect(best.suspicious(), 0)) repair(tile, block, slot, end, best);
   }
 
   template <int kTile, bool kPartial>
-  SGNN_INLINE void take_edge(const Block& block, int64_t slot, int64_t f, int count,
-                             Best<kTile>& best) const {
-    // A row of one line leaves room for more requests in flight.
-    constexpr int kDistance = kTile == 1 ? 32 : prefetch_distance<kTile, T>();
-    const T* x = static_cast<const T*>(args_.x) + f;
-    if (prefetch_ && slot + kDistance < block.ahead) {
-      prefetch_tile<kTile>(x + static_cast<int64_t>(block.col[slot + kDistance]) * args_.x_stride);
-    }
-    const T* source = x + static_cast<int64_t>(block.col[slot]) * args_.x_stride;
-    const vec_t<A> coefficient = splat(sign_ * block.coefficient[slot]);
-#pragma GCC unroll 8
-    for (int v = 0; v < kTile; ++v) {
-      best.take(v, coefficient * load_tile<kTile, kPartial>(source, v, count),
-                static_cast<int>(slot));
-    }
+  SGNN_INLINE void repair(const GatherTile<T, kTile, kPartial>& tile, const Block& block,
+                          int64_t slot, int64_t end, Best<kTile>& best) const {
+    Repair<kTile> again{best};
+    tile.gather(block, slot, end, again);
+    best = again.best;
   }
 
-  // The sums of a row that goes on in the next span. The tail may reach past the width.
+  template <int kTile>
+  struct Repair {
+    Best<kTile> best;
+    template <int, typename Load>
+    SGNN_INLINE void take(int64_t slot, vec_t<A> coefficient, const Load& load_vector) {
+      for (int v = 0; v < kTile; ++v)
+        best.repair(v, coefficient * best.sign * load_vector(v), slot);
+    }
+  };
+
+  // The best of a row that goes on in the next span. The tail may reach past the width.
   template <int kTile>
   SGNN_INLINE void keep(int64_t f, const Best<kTile>& best) {
 #pragma GCC unroll 8
@@ -193,7 +206,9 @@ class SpmmExtremeRows {
   const A sign_;
   const bool prefetch_;
   const bool stream_;  // y goes past the caches
+  const bool short_;
   RowSpans<A> spans_;
+  ShortRows<A> rows_;
   Scratch<A> carry_;
 };
 

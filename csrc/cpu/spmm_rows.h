@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "row_spans.h"
+#include "short_rows.h"
 #include "spmm_finish.h"
 #include "spmm_tile.h"
 
@@ -26,7 +27,8 @@ class SpmmRows {
         prefetch_(args.csr.num_cols * args.x_stride * element_bytes(args.dtype) > kNearBytes),
         spans_(args.csr, {static_cast<const A*>(args.weight), static_cast<const A*>(args.mask),
                           static_cast<const A*>(args.col_scale), args.bits}),
-        finish_(args) {}
+        finish_(args),
+        short_(ShortRows<A>::pay(args.csr, args.width * element_bytes(args.out_dtype))) {}
 
   // Columns [first, last) of rows [begin, end).
   void run(int64_t begin, int64_t end, int64_t first, int64_t last) {
@@ -74,24 +76,52 @@ class SpmmRows {
     constexpr int lanes = kLanes<A>;
     const GatherTile<T, kTile, kPartial> tile{static_cast<const T*>(args_.x) + f, args_.x_stride,
                                               count - (kTile - 1) * lanes, prefetch_};
-    vec_t<A> sum[kTile] = {};
+    if constexpr (kTile == 1) {
+      if (short_) return run_short_rows<kPartial>(span, tile, f, count, carry);
+    }
+    TileSums<A, kTile> sums{};
     if (span.continued) {
-      for (int v = 0; v < kTile; ++v) sum[v] = load(carry + v * lanes);
+      for (int v = 0; v < kTile; ++v) sums.sum[0][v] = load(carry + v * lanes);
     }
     int64_t slot = 0;
     int64_t kept_before = span.kept_before;
     for (int r = 0; r < span.rows; ++r) {
       const int64_t end = span.end_slot[r];
-      tile.add_edges(span.block, slot, end, sum);
+      tile.gather(span.block, slot, end, sums);
+      sums.join();
       finish_.template write_tile<T, kTile, kPartial>(
-          span.row + r, f, count, row_factor(span.row + r, kept_before + end - slot), sum);
-      for (int v = 0; v < kTile; ++v) sum[v] = vec_t<A>{};
+          span.row + r, f, count, row_factor(span.row + r, kept_before + end - slot), sums.sum[0]);
+      sums = {};
       kept_before = 0;
       slot = end;
     }
     if (!span.open) return;
-    tile.add_edges(span.block, slot, span.slots, sum);
-    for (int v = 0; v < kTile; ++v) store(carry + v * lanes, sum[v]);
+    tile.gather(span.block, slot, span.slots, sums);
+    sums.join();
+    for (int v = 0; v < kTile; ++v) store(carry + v * lanes, sums.sum[0][v]);
+  }
+
+  struct Sum {
+    SGNN_INLINE vec_t<A> start() const { return vec_t<A>{}; }
+    SGNN_INLINE vec_t<A> step(vec_t<A> sum, vec_t<A> coefficient, vec_t<A> value) {
+      return sum + coefficient * value;
+    }
+  };
+
+  template <bool kPartial>
+  void run_short_rows(const Span& span, const GatherTile<T, 1, kPartial>& tile, int64_t f,
+                      int count, A* carry) {
+    Sum sum;
+    rows_.run(span, tile, span.continued ? load(carry) : vec_t<A>{}, sum);
+    int64_t slot = -span.kept_before;
+    for (int r = 0; r < span.rows; ++r) {
+      const int64_t end = span.end_slot[r];
+      const vec_t<A> value = rows_.row(r);
+      finish_.template write_tile<T, 1, kPartial>(span.row + r, f, count,
+                                                  row_factor(span.row + r, end - slot), &value);
+      slot = end;
+    }
+    if (span.open) store(carry, rows_.row(span.rows));
   }
 
   // Factor applied to a finished row sum. A row without kept edges is zero even where its scale is
@@ -109,6 +139,8 @@ class SpmmRows {
   const bool prefetch_;
   RowSpans<A> spans_;
   SpmmFinish<A> finish_;
+  const bool short_;
+  ShortRows<A> rows_;
   A carry_[kMaxColumns + kLanes<A>];  // sums of a row that goes on in the next block
 };
 
