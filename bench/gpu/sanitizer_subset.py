@@ -72,6 +72,9 @@ def run_attention(graph: sg.Graph, mask: sg.Mask, random: Random) -> None:
     leaves = [random(*size).requires_grad_() for size in sizes]
     y = sg.ops.gat(graph, *leaves, mask, random(graph.num_edges, 3), dropout=0.4, seed=2)
     torch.autograd.grad(y, leaves, torch.ones_like(y))
+    features, t = random(graph.num_src, 40).requires_grad_(), random(40).requires_grad_()
+    means = sg.ops.softmax_aggregate(graph, features, t, mask, eps=0.1)
+    torch.autograd.grad(means, (features, t), torch.ones_like(means))
     sums = sg.ops.edge_scores(graph, *leaves[1:], mask, negative_slope=0.2)
     torch.autograd.grad(sums, leaves[1:], torch.ones_like(sums))
 
@@ -116,6 +119,8 @@ def run_rows_of_every_length(dtype: torch.dtype, index: torch.dtype, device: str
         weight = torch.rand(target.numel()).to(device).requires_grad_()
         leaf = x.detach().requires_grad_()
         torch.autograd.grad(sg.ops.spmm(reverse, leaf, weight), (leaf, weight), x)
+        for hub in (graph, reverse):
+            torch.autograd.grad(sg.ops.softmax_aggregate(hub, leaf), leaf, x)
 
 
 def run_walks(device: str) -> None:

@@ -11,6 +11,7 @@
 #include "sgnn/random_walk.h"
 #include "sgnn/rows_spmm.h"
 #include "sgnn/sddmm.h"
+#include "sgnn/softmax_aggregate.h"
 #include "sgnn/sparse_linear.h"
 #include "sgnn/spgemm.h"
 #include "sgnn/spmm.h"
@@ -58,6 +59,13 @@ int64_t gatv2_workspace(const Gatv2Args&) { return 0; }
 int64_t gatv2_grad_workspace(const Gatv2GradArgs&) { return 0; }
 Status gatv2_cuda(const Gatv2Args&, void*, Stream) { return kMissing; }
 Status gatv2_grad_cuda(const Gatv2GradArgs&, const CsrArg&, void*, void*, Stream) {
+  return kMissing;
+}
+
+int64_t softmax_aggregate_workspace(const SoftmaxAggregateArgs&) { return 0; }
+int64_t softmax_aggregate_grad_workspace(const SoftmaxAggregateGradArgs&, bool) { return 0; }
+Status softmax_aggregate_cuda(const SoftmaxAggregateArgs&, void*, Stream) { return kMissing; }
+Status softmax_aggregate_grad_cuda(const SoftmaxAggregateGradArgs&, void*, void*, Stream) {
   return kMissing;
 }
 

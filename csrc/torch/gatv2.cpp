@@ -10,22 +10,13 @@
 #include "cuda_stream.h"
 #include "huge_pages.h"
 #include "parallel.h"
+#include "shares.h"
 #include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
 
 using Three = std::tuple<Tensor, Tensor, Tensor>;
-
-constexpr int64_t kEdgesPerShare = 4096;
-constexpr int64_t kMostShares = 256;
-
-// Shares of the gradient of att, [shares, H * D]: their number depends on the graph alone, so that
-// their sum does not depend on the threads.
-int64_t shares_of(const CsrArg& targets) {
-  const int64_t wanted = (targets.nnz + targets.num_rows) / kEdgesPerShare + 1;
-  return wanted < kMostShares ? wanted : kMostShares;
-}
 
 void fill_inputs(Gatv2Inputs& inputs, int64_t targets, int64_t sources, int64_t edges,
                  const Tensor& x, const Tensor& x_dst, const Tensor& att,
@@ -75,31 +66,17 @@ Three gatv2(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, 
   return {y, row_max, inv_sum};
 }
 
-// out [columns]: the sum of all rows, in their order.
-template <typename A>
-void sum_rows(const void* values, int64_t rows, int64_t columns, void* out) {
-  const auto* value = static_cast<const A*>(values);
-  auto* total = static_cast<A*>(out);
-  for (int64_t c = 0; c < columns; ++c) total[c] = A(0);
-  for (int64_t i = 0; i < rows * columns; ++i) total[i % columns] += value[i];
-}
-
 // All targets, then all sources; args.csr is by target. grad_att is [H, D].
 void run_on_cpu(Gatv2GradArgs args, const CsrArg& by_source, const Tensor& grad_att) {
   const int64_t columns = args.heads * args.width;
   const CsrArg by_target = args.csr;
   const int64_t shares = shares_of(by_target);
   const Tensor att_shares = acc_empty(grad_att, args.dtype, shares, columns);
-  char* share_sums = static_cast<char*>(att_shares.mutable_data_ptr());
-  const bool serial = by_target.nnz * columns < kSerialWork;
-  for_each_part(shares, serial ? 1 : torch::stable::get_num_threads(), [&](int64_t share) {
-    gatv2_grad_targets_cpu(args, row_of_part(by_target, shares, share),
-                           row_of_part(by_target, shares, share + 1),
-                           share_sums + share * columns * acc_size(args.dtype));
+  char* part = static_cast<char*>(att_shares.mutable_data_ptr());
+  for_each_share(by_target, shares, columns, [&](int64_t share, int64_t begin, int64_t end) {
+    gatv2_grad_targets_cpu(args, begin, end, part + share * columns * acc_size(args.dtype));
   });
-  const bool wide = args.dtype == DType::kFloat64;
-  (wide ? sum_rows<double> : sum_rows<float>)(share_sums, shares, columns,
-                                              grad_att.mutable_data_ptr());
+  sum_shares(args.dtype, part, shares, columns, grad_att.mutable_data_ptr());
   args.csr = by_source;
   for_each_row_range(by_source, columns,
                      [&](int64_t begin, int64_t end) { gatv2_grad_sources_cpu(args, begin, end); });

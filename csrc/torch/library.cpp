@@ -72,6 +72,16 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor row_max, Tensor inv_sum, float negative_slope, float dropout, Tensor? seed) -> "
       "(Tensor, Tensor, Tensor)");
 
+  // Softmax aggregation
+  m.def(
+      "softmax_aggregate(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
+      "Tensor t_col, Tensor? t_edge_id, Tensor x, Tensor t, Tensor? bits, bool relu, float eps, "
+      "bool with_log_sum) -> (Tensor, Tensor)");
+  m.def(
+      "softmax_aggregate_grad(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor t_rowptr, "
+      "Tensor t_col, Tensor? t_edge_id, Tensor grad, Tensor x, Tensor t, Tensor? bits, Tensor y, "
+      "Tensor log_sum, bool relu, float eps, bool with_dt) -> (Tensor, Tensor)");
+
   // Sparse rows and sparse products
   m.def(
       "spmm_rows(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? t_rowptr, Tensor? t_col, "

@@ -15,6 +15,7 @@ from sparsegnn.ops.linear import sparse_linear
 from sparsegnn.ops.n_m import nm_mask, semi_structured
 from sparsegnn.ops.random_walk import TemporalEdges, random_walk
 from sparsegnn.ops.sddmm import sddmm
+from sparsegnn.ops.softmax_aggregate import softmax_aggregate
 from sparsegnn.ops.spgemm import spgemm
 from sparsegnn.ops.spmm import spmm
 from sparsegnn.ops.spmm_topk import spmm_topk
@@ -40,6 +41,7 @@ __all__ = [
     "random_walk",
     "sddmm",
     "semi_structured",
+    "softmax_aggregate",
     "sparse_linear",
     "spgemm",
     "spmm",

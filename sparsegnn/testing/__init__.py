@@ -20,6 +20,7 @@ from sparsegnn.testing.reference_selection import (
     reference_drop_and_grow,
     reference_grow_positions,
 )
+from sparsegnn.testing.reference_softmax_aggregate import reference_softmax_aggregate
 from sparsegnn.testing.reference_sparse import reference_spgemm, reference_topk_rows
 from sparsegnn.testing.reference_spmm_extreme import reference_spmm_extreme
 from sparsegnn.testing.reference_spmm_grad import reference_spmm_grad
@@ -45,6 +46,7 @@ __all__ = [
     "reference_hard_concrete",
     "reference_nm_mask",
     "reference_sddmm",
+    "reference_softmax_aggregate",
     "reference_sparse_linear",
     "reference_spgemm",
     "reference_spmm",

@@ -532,6 +532,8 @@ def _sizes(op: Operator) -> Iterator[Case]:
             arguments["residual"] = torch.zeros(EDGES.num_dst, 1).expand(-1, width)
         if "bias" in arguments:
             arguments["bias"] = torch.zeros(1).expand(width)
+        if op.kinds.get("t") == "temperature":
+            arguments["t"] = torch.ones(1)
         for name in (name for name, kind in op.kinds.items() if kind == "row count"):
             arguments[name] = min(arguments[name], width)
         return arguments

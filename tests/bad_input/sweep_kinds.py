@@ -104,6 +104,14 @@ def wrong_heads(tensor: torch.Tensor) -> dict[str, Any]:
     return {**no_tensor(tensor), **no_floats(tensor), **other_shape(tensor), **more}
 
 
+def wrong_temperature(t: torch.Tensor) -> dict[str, Any]:
+    """What is neither a number nor a tensor of one or as many elements."""
+    shapes = other_shape(t)
+    del shapes["no dimension"], shapes["one dimension less"]
+    types = {"none": None, "matrix of one": t[:1].unsqueeze(0)}
+    return {**no_tensor(t), **no_floats(t), **shapes, **types}
+
+
 def wrong_elsewhere(weight: torch.Tensor) -> dict[str, Any]:
     """No weight for tensor cores; one on the CPU is none either."""
     types = {**no_tensor(weight), **no_floats(weight), **other_shape(weight)}
@@ -155,6 +163,7 @@ STRUCTURED_KINDS = {
     "group count": wrong_exchanges,
     "samples": wrong_samples,
     "heads": wrong_heads,
+    "temperature": wrong_temperature,
     "weight elsewhere": wrong_elsewhere,
     "square graph": wrong_square,
     "nodes": wrong_nodes,

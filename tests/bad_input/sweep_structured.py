@@ -15,6 +15,7 @@ from sparsegnn.testing import (
     reference_gatv2,
     reference_grow_positions,
     reference_nm_mask,
+    reference_softmax_aggregate,
 )
 from sparsegnn.testing.graphs import EdgeList
 
@@ -93,6 +94,20 @@ def _gatv2_arguments(edges: EdgeList) -> Arguments:
 
 def _gatv2_expected(edges: EdgeList, g: Any, dropout: float, **rest: Any) -> list[Any]:
     return [reference_gatv2(edges.edge_index, **rest)]
+
+
+def _softmax_arguments(edges: EdgeList) -> Arguments:
+    return {
+        "g": edges.graph(),
+        "x": floats(edges.num_src, WIDTH),
+        "t": floats(WIDTH, seed=1),
+        "edge_mask": bools(edges.edge_index.shape[1]),
+        "eps": 0.1,
+    }
+
+
+def _softmax_expected(edges: EdgeList, g: Any, x: Any, t: Any, **rest: Any) -> list[Any]:
+    return [reference_softmax_aggregate(edges.edge_index, edges.num_dst, x, t, **rest)]
 
 
 def _update_arguments(edges: EdgeList) -> Arguments:
@@ -210,6 +225,20 @@ STRUCTURED = {
             "dropout": "probability",
         },
         names={"edge_mask": ("mask",), "x": ("x_dst", "att"), "x_dst": ("x",)},
+        gathers="x",
+    ),
+    "softmax_aggregate": Operator(
+        sg.ops.softmax_aggregate,
+        _softmax_arguments,
+        _softmax_expected,
+        kinds={
+            "g": "graph",
+            "x": "matrix",
+            "t": "temperature",
+            "edge_mask": "hard mask",
+            "eps": "optional number",
+        },
+        names={"edge_mask": ("mask",), "x": ("t",)},
         gathers="x",
     ),
     "nm_mask": Operator(

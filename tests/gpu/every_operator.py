@@ -72,6 +72,9 @@ def attention(device: str) -> dict[str, Run]:
         "gatv2": lambda x: sg.ops.gatv2(
             graph, x.view(NODES, 4, -1), x.flip(1).view(NODES, 4, -1), x[:4, : WIDTH // 4], mask
         ),
+        "softmax_aggregate": lambda x: sg.ops.softmax_aggregate(
+            graph, x, edge[0, 0], mask, eps=1e-7
+        ),
         "gat dropout and edge scores": lambda x: gat(x, edge_score=edge, dropout=0.4, seed=seed),
     }
 
@@ -124,6 +127,7 @@ NAMES = [
     "sddmm add",
     "gat",
     "gatv2",
+    "softmax_aggregate",
     "gat dropout and edge scores",
     "sparse_linear",
     "block_linear",

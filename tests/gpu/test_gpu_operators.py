@@ -234,6 +234,27 @@ def test_gatv2_repeats_its_bits(dtype: torch.dtype) -> None:
     assert all(map(torch.equal, *runs))
 
 
+@pytest.mark.parametrize("index", [torch.int32, torch.int64], ids=["int32", "int64"])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_softmax_aggregate(name: str, dtype: torch.dtype, index: torch.dtype) -> None:
+    graph = with_index(adversarial_graph(name).graph(), index)
+    keep = torch.rand(graph.num_edges) < 0.6
+    for width, eps in ((1, None), (7, 0.1), (64, 0.1), (257, None)):
+        x = (torch.randint(-16, 17, (graph.num_src, width)) / 8).to(dtype)
+        t = torch.rand(width, dtype=acc(dtype)) * 2 - 0.5
+        upstream = torch.randn(graph.num_dst, width).to(dtype)
+        results = []
+        for device in ("cpu", "cuda"):
+            g = graph.to(device)
+            leaves = [p.to(device).requires_grad_() for p in (x, t)]
+            y = sg.ops.softmax_aggregate(g, *leaves, keep.to(device), eps=eps)
+            grads = torch.autograd.grad(y, leaves, upstream.to(device))
+            results.append([r.detach().cpu() for r in (y, *grads)])
+        for expected, actual in zip(*results, strict=True):
+            assert_close(actual / 10, expected / 10, dtype)  # sums of up to 1500 products
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_spmm_grad(name: str, dtype: torch.dtype) -> None:

@@ -136,6 +136,29 @@ CASES = {
         "ops.gatv2(g, X, X, X[0], dropout=0.5, seed=torch.rand(1))": "seed must have dtype Long",
         "ops.gatv2(g, X.to('meta'), X, X[0])": "must be on the device of the graph",
     },
+    "softmax_aggregate": {
+        "ops.softmax_aggregate(g, x[:2])": "x must have one row per source node, 3, got shape",
+        "ops.softmax_aggregate(g, X)": "x must have 2 dimensions",
+        "ops.softmax_aggregate(g, x.long())": "x must be float32",
+        "ops.softmax_aggregate(g, x.to('meta'))": "must be on the device of the graph",
+        "ops.softmax_aggregate(g, x, torch.rand(3))": "t must be a number or have one or 4",
+        "ops.softmax_aggregate(g, x, torch.rand(2, 2))": "t must be a number or have one or 4",
+        "ops.softmax_aggregate(g, x, torch.ones(4).int())": "t must be floating point",
+        "ops.softmax_aggregate(g, x, 'hot')": "t must be a number or a tensor, got str",
+        "ops.softmax_aggregate(g, x, w.to('meta'))": "must be on the device of the graph",
+        "ops.softmax_aggregate(g, x, 1.0, keep[:3])": "edge_mask must have shape [4], got [3]",
+        "ops.softmax_aggregate(g, x, 1.0, w)": "edge_mask must be bool or a Mask",
+        "ops.softmax_aggregate(g, x, eps='small')": "eps must be a number, got str",
+        "torch.ops.sparsegnn.softmax_aggregate(*csr, x, w.double(), None, False, 0.0, True)": (
+            "t must have dtype Float, got Double"
+        ),
+        "torch.ops.sparsegnn.softmax_aggregate_grad(*csr, x[:2], x, w, None, x, x, False, 0.0,"
+        " True)": "grad must have shape [3, 4], got [2, 4]",
+        "torch.ops.sparsegnn.softmax_aggregate_grad(*csr, x, x, w, None, x, x[:, :2], False, 0.0,"
+        " True)": "log_sum must have shape [3, 4], got [3, 2]",
+        "torch.ops.sparsegnn.softmax_aggregate_grad(*csr, x, x, w, None, x.half(), x, False, 0.0,"
+        " True)": "y must have dtype Float, got Half",
+    },
     "attention": {
         "ops.edge_softmax(g, torch.rand(5))": "scores must have shape [4, 1], got [5, 1]",
         "ops.edge_softmax(g, torch.rand(4, 2, 1))": "scores must have shape [E] or [E, H]",

@@ -31,6 +31,8 @@ NAMES = [
     "gat_grad",
     "gatv2",
     "gatv2_grad",
+    "softmax_aggregate",
+    "softmax_aggregate_grad",
     "sddmm",
     "sparse_linear",
     "sparse_linear_grad",
@@ -139,6 +141,19 @@ def gatv2_grad_arguments() -> tuple[Any, ...]:
     return (*tensors[:6], torch.randn_like(saved[0]), *tensors[6:], *saved, slope, dropout, seed)
 
 
+def softmax_arguments(grad: bool) -> tuple[Any, ...]:
+    g = adversarial_graph("parallel edges").graph()
+    bits = sg.Mask.from_bool(torch.tensor([True, True, False, True])).packed
+    tensors = [t if grad else t.detach() for t in (leaf(3, 4), leaf(4))]
+    return (*g.csr, *tensors, bits, True, 0.1, True)
+
+
+def softmax_grad_arguments(with_dt: bool) -> tuple[Any, ...]:
+    *tensors, relu, eps, _ = softmax_arguments(False)
+    y, log_sum = OPS.softmax_aggregate.default(*tensors, relu, eps, True)
+    return (*tensors[:6], torch.randn_like(y), *tensors[6:], y, log_sum, relu, eps, with_dt)
+
+
 def hidden_arguments() -> tuple[Any, ...]:
     g = adversarial_graph("path").graph()
     x = sg.SparseMatrix.from_dense(torch.eye(40, 6))
@@ -171,6 +186,8 @@ def test_opcheck_of_the_other_operators() -> None:
     for grad in (False, True):
         torch.library.opcheck(OPS.gat.default, gat_arguments(grad))
         torch.library.opcheck(OPS.gatv2.default, gatv2_arguments(grad))
+        torch.library.opcheck(OPS.softmax_aggregate.default, softmax_arguments(grad))
+        torch.library.opcheck(OPS.softmax_aggregate_grad.default, softmax_grad_arguments(grad))
     torch.library.opcheck(OPS.gat_grad_targets.default, gat_targets_arguments())
     torch.library.opcheck(OPS.gat_grad.default, gat_grad_arguments())
     torch.library.opcheck(OPS.gatv2_grad.default, gatv2_grad_arguments())

@@ -58,6 +58,10 @@ CASES: dict[str, Case] = {
         lambda x, d, a: sg.ops.gatv2(GRAPH, x, d, a, KEEP),
         (leaf(9, 2, 4), leaf(7, 2, 4), leaf(2, 4)),
     ),
+    "softmax_aggregate": (
+        lambda x, t: sg.ops.softmax_aggregate(GRAPH, x, t, KEEP, eps=0.1),
+        (X, leaf(5)),
+    ),
     "dropout": (lambda x: sg.ops.dropout(x, 0.4, 7), (X,)),
     "topk_rows": (lambda x: sg.ops.topk_rows(x, 2).values, (X,)),
     "topk_mask": (lambda a, x: tuple(sg.ops.topk_mask([a, x], 11)), (A, X)),

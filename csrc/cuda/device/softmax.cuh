@@ -9,6 +9,8 @@ namespace sgnn {
 
 __device__ __forceinline__ float exp_of(float value) { return expf(value); }
 __device__ __forceinline__ double exp_of(double value) { return exp(value); }
+__device__ __forceinline__ float log_of(float value) { return logf(value); }
+__device__ __forceinline__ double log_of(double value) { return log(value); }
 
 template <typename Acc>
 __device__ __forceinline__ Acc larger(Acc a, Acc b) {

@@ -52,6 +52,24 @@ class Tile {
     return pack;
   }
 
+  // The lane's items of an aligned `row` of another type: 8 or 16 bytes per access.
+  template <typename O>
+  __device__ __forceinline__ void load_as(const O* row, O* item) const {
+    const O* tile = row + first_;
+    if constexpr (kAligned) {
+      using Raw = RawOf<O>;
+      constexpr int kEach = static_cast<int>(sizeof(Raw) / sizeof(O));
+#pragma unroll
+      for (int i = 0; i < kItems<T>; i += kEach) {
+        const Raw raw = __ldg(reinterpret_cast<const Raw*>(tile + (inside(0) ? start_ : 0) + i));
+        memcpy(item + i, &raw, sizeof(raw));
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < kItems<T>; ++i) item[i] = tile[inside(i) ? local(i) : count_ - 1];
+    }
+  }
+
   __device__ __forceinline__ void store(T* row, const Pack<T>& pack) const {
     store_as(row, pack.item);
   }
@@ -61,7 +79,7 @@ class Tile {
   __device__ __forceinline__ void store_as(O* row, const O* item) const {
     O* tile = row + first_;
     if constexpr (kAligned) {
-      using Raw = std::conditional_t<kItems<T> * sizeof(O) == 8, uint2, uint4>;
+      using Raw = RawOf<O>;
       constexpr int kEach = static_cast<int>(sizeof(Raw) / sizeof(O));
       if (!inside(0)) return;
 #pragma unroll
@@ -79,6 +97,9 @@ class Tile {
   }
 
  private:
+  template <typename O>
+  using RawOf = std::conditional_t<kItems<T> * sizeof(O) == 8, uint2, uint4>;
+
   __device__ __forceinline__ int local(int item) const { return start_ + item * step_; }
 
   int64_t first_;
