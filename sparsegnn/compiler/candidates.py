@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from sparsegnn.compiler.csr_matrix import CsrMatrix
@@ -19,6 +20,7 @@ from sparsegnn.compiler.steps import (
     FusedHidden,
     NarrowLinear,
     SparseFeatures,
+    SparseProduct,
     Spmm,
     Step,
 )
@@ -56,10 +58,20 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the candidates of a unit depend on beside it: N, and entries of sparse features."""
+    """What the candidates of a unit depend on beside it: N, and features if they are sparse."""
 
     num_nodes: int
-    feature_nonzeros: int = 0
+    features: CsrMatrix | None = None
+
+    @property
+    def feature_nonzeros(self) -> int:
+        """Entries of sparse features."""
+        return 0 if self.features is None else self.features.nnz
+
+    def entries_per_column(self) -> Tensor:
+        """int64 [F]: nodes that have each feature."""
+        assert self.features is not None
+        return torch.bincount(self.features.col, minlength=self.features.shape[1])
 
 
 def takes_sparse(unit: Unit) -> bool:
@@ -71,14 +83,13 @@ def sparse_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
     """Plans of a unit whose input is a `CsrMatrix`."""
     assert unit.linear is not None
     weight, aggregate = unit.linear.weight, unit.aggregate
-    counts = sizes.num_nodes, sizes.feature_nonzeros
     if aggregate is None:
-        step = SparseFeatures(weight, *counts, unit.epilogue)
-        yield Candidate("sparse features, dense weight", (step,), True)
+        for name, step in _products(weight, sizes, unit.epilogue):
+            yield Candidate(name, (step,), True)
         return
     last = Spmm(aggregate.matrix, weight.shape[0], unit.epilogue)
-    name = "transform first, sparse features, dense weight"
-    yield Candidate(name, (SparseFeatures(weight, *counts), last), True)
+    for name, step in _products(weight, sizes, Epilogue()):
+        yield Candidate(f"transform first, {name}", (step, last), True)
 
 
 def dense_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
@@ -131,6 +142,15 @@ def _pair_candidates(
         if not isinstance(linear, NarrowLinear):
             first = Spmm(matrix, inputs)
             yield Candidate(f"aggregate first, {name}", (first, linear))
+
+
+def _products(weight: Tensor, sizes: Sizes, epilogue: Epilogue) -> Iterator[tuple[str, Step]]:
+    nodes = sizes.num_nodes
+    dense = SparseFeatures(weight, nodes, sizes.feature_nonzeros, epilogue)
+    yield "sparse features, dense weight", dense
+    if weight.numel() <= _INT32_LIMIT:
+        sparse = SparseProduct(weight, nodes, sizes.entries_per_column(), epilogue)
+        yield "sparse features, CSR weight", sparse
 
 
 def _linears(weight: Tensor, nodes: int, epilogue: Epilogue) -> Iterator[tuple[str, Step]]:

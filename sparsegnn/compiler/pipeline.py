@@ -128,8 +128,7 @@ def make_plan(problem: Problem, *, tune: bool) -> Plan:
         )
 
     forms = _forms(units, small, make_input(True)(x), lambda: make_input(False)(x))
-    nonzeros = 0 if forms.sparse is None else forms.sparse.nnz
-    choices = Planner(forms, Sizes(graph.num_nodes, nonzeros), tune=tune).plan(units)
+    choices = Planner(forms, Sizes(graph.num_nodes, forms.sparse), tune=tune).plan(units)
     program = assemble(choices, small.output, forms, make_input)
     return Plan(captured, network, live, choices, program)
 

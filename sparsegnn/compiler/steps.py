@@ -118,6 +118,42 @@ class SparseFeatures(Step):
         return _then(run, self.epilogue.rest(bias=True, before=relu))
 
 
+class SparseProduct(Step):
+    """`X W` and an epilogue, X and W [in, out] both sparse: cost in proportion to what meets."""
+
+    def __init__(
+        self,
+        weight: Tensor,
+        num_nodes: int,
+        entries_per_column: Tensor,
+        epilogue: Epilogue | None = None,
+    ) -> None:
+        super().__init__()
+        self.epilogue = Epilogue() if epilogue is None else epilogue
+        self.weight = CsrMatrix.from_dense(weight.t())
+        kept = self.weight.rowptr.diff().to(entries_per_column)
+        met = int((kept * entries_per_column).sum())
+        self.label = (
+            f"sparse features x CSR weight {weight.shape[1]} -> {weight.shape[0]}, "
+            f"{self.weight.nnz} kept{self.epilogue}"
+        )
+        self._count(met, num_nodes * self.weight.nnz)
+        self.cost_per_mac = 3.0
+
+    def bind(self) -> Run:
+        """Binds the CSR weight and what follows."""
+        product: Any = torch.ops.sparsegnn.spmm_rows.default
+        weight, outputs = self.weight, self.weight.shape[1]
+        rows = (weight.rowptr, weight.col, weight.value, outputs)
+
+        def run(x: Any) -> Tensor:
+            value, scale = x.values()
+            out: Tensor = product(*x.structure(), *rows, value, None, scale, None)
+            return out
+
+        return _then(run, self.epilogue.rest())
+
+
 def _spread_rows(matrix: Tensor) -> Tensor:
     """Copies `matrix` [K, F] to rows that start an odd number of cache lines apart.
 

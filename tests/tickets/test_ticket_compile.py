@@ -120,10 +120,10 @@ def test_fused_and_separate_layers_compute_the_same(hidden: int, bias: bool) -> 
     expected = masked_logits(setup)
     plan = pipeline.make_plan(problem, tune=False)
     first, second = (choice.units[0] for choice in plan.choices[:2])
-    sizes = Sizes(20, setup.x.nnz)
     sparse = plan.program.sparse_input or plan.program.dense_input
     assert sparse is not None
     form = FeatureInput(sparse.kept, sparse.kept, (20, 12), True, torch.float64)(setup.x)
+    sizes = Sizes(20, form)
     assert can_fuse(first, second)
     fused = fused_candidate(first, second, sizes)
     assert close(planner.run_steps(fused, [form]), expected, 1e-12)
