@@ -8,11 +8,14 @@ from typing import Literal
 from bench.graphs import WEB
 
 _GOAL = "Foundation goals, 'What it must show'"
+_MODELS = "Acceleration goals, 'What it must show', CPU, 2 threads"
 _KERNELS = "Kernel goals, CPU table, 2 threads"
 _STUDY = "Kernel study, 'Target ratios', CPU rows"
 _TICKET = "gcn-forward/cora"
 GRID_CELLS = 16  # four graphs by four widths
 LINEAR_CELLS = 5  # shapes, at one sparsity
+MODEL_CELLS = 20  # four models by five data sets
+DATA_CELLS = 5
 GAT_CELLS = 6  # two graphs by three shapes
 SPGEMM_CELLS = 32  # rows, widths, entries, outputs and sparsities
 
@@ -178,6 +181,42 @@ def _gat(key: str, what: str, quantity: Quantity) -> Bar:
     )
 
 
+def _model(
+    key: str, what: str, case: str, value: float, peer: str, cells: int, every: bool = False
+) -> Bar:
+    """A bar over models and data sets."""
+    return Bar(key, what, case, value, peers=(peer,), cells=cells, every=every, source=_MODELS)
+
+
+_DENSE = "dense model, forward pass"
+_MODEL_BARS = (
+    _model("model:pyg", f"{_DENSE}: PyG eager / ours", "model-forward/*", 10.0, "PyG", MODEL_CELLS),
+    _model("model:worst", "the same, every cell", "model-forward/*", 3.0, "PyG", MODEL_CELLS, True),
+    _model(
+        "model:composite",
+        f"{_DENSE}, GCN: best torch.sparse composite / ours",
+        "model-forward/GCN-*",
+        1.8,
+        "torch.sparse",
+        DATA_CELLS,
+    ),
+    *(
+        _model(
+            f"ticket:{peer}-{weights}",
+            f"GCN pruned by {edges} / {weights} %, forward pass: {what} / ours",
+            f"model-ticket/{edges}-{weights}/*",
+            value,
+            prefix,
+            DATA_CELLS,
+        )
+        for peer, what, prefix, values in (
+            ("pyg", "dense PyG eager", "PyG", (20.0, 28.0, 45.0)),
+            ("composite", "best torch.sparse composite", "torch.sparse", (1.8, 2.5, 4.0)),
+        )
+        for (edges, weights), value in zip(((20, 60), (40, 90), (60, 98)), values, strict=True)
+    ),
+)
+
 _OPERATORS = (
     _grid("spmm:torch", "spmm sum fp32, weighted: best torch.sparse CSR / ours", 2.0, "torch."),
     _grid("spmm:worst", "the same, every cell", 1.2, "torch.", every=True),
@@ -220,4 +259,4 @@ _OPERATORS = (
         source=f"{_KERNELS}; {_STUDY}: threshold of 10 M values",
     ),
 )
-BARS = (*_FOUNDATION, *_OPERATORS)
+BARS = (*_FOUNDATION, *_OPERATORS, *_MODEL_BARS)
