@@ -124,11 +124,12 @@ def run_rows_of_every_length(dtype: torch.dtype, index: torch.dtype, device: str
 
 
 def run_walks(device: str) -> None:
-    """Walks with times and without."""
+    """Walks with times and weights, and without."""
     edges = random_graph(60, 60, 400, 1)
     graph, start = edges.graph().to(device), torch.arange(60, device=device)
     sg.ops.random_walk(graph, start, 9, seed=1)
     sg.ops.random_walk(graph, start, 9, seed=1, edge_time=torch.rand(400).to(device))
+    sg.ops.random_walk(graph, start, 9, seed=1, weight=torch.rand(400).to(device))
 
 
 def run_all(device: str) -> None:

@@ -15,18 +15,16 @@ from bench.inputs import EdgeList
 
 LENGTH = 20
 WALKS = 100_000
+KINDS = ("static", "temporal", "weighted")
 
 
 def cases(edges: EdgeList) -> Builders:
-    """Static walks, and walks in the order of time."""
-    return {
-        "random-walk/static": partial(walks, edges, False),
-        "random-walk/temporal": partial(walks, edges, True),
-    }
+    """Static walks, walks in the order of time, and static walks by edge weight."""
+    return {f"random-walk/{kind}": partial(walks, edges, kind) for kind in KINDS}
 
 
-def walks(edges: EdgeList, temporal: bool, count: int = WALKS) -> Case:
-    """`count` walks of 20 steps from random nodes; the sorted edges are made beforehand.
+def walks(edges: EdgeList, kind: str, count: int = WALKS) -> Case:
+    """`count` walks of 20 steps from random nodes; edges are sorted and summed beforehand.
 
     The choices are random by nature: the walks' correctness is for the tests.
     """
@@ -35,9 +33,14 @@ def walks(edges: EdgeList, temporal: bool, count: int = WALKS) -> Case:
     start = torch.randint(0, edges.num_nodes, (count,), generator=generator)
     times = torch.randint(0, 1_000_000, (graph.num_edges,), generator=generator)
     sorted_edges = sg.ops.TemporalEdges.sort(graph, times)
-    walked: sg.Graph | sg.ops.TemporalEdges = sorted_edges if temporal else graph
-    kind = "temporal" if temporal else "static"
-    numpy_walk = _numpy_walk(sorted_edges, start, temporal)
+    weight = torch.rand(graph.num_edges, generator=generator)
+    weighted = sg.ops.WeightedEdges.sum(graph, weight)
+    if kind == "weighted":
+        stored = weight if weighted.edge_id is None else weight[weighted.edge_id.long()]
+        numpy_walk = _numpy_weighted_walk(weighted, stored, start)
+    else:
+        numpy_walk = _numpy_walk(sorted_edges, start, kind == "temporal")
+    walked = {"static": graph, "temporal": sorted_edges, "weighted": weighted}[kind]
     return Case(
         name=f"random-walk/{kind}",
         alternatives={
@@ -45,7 +48,7 @@ def walks(edges: EdgeList, temporal: bool, count: int = WALKS) -> Case:
             "numpy, all walks a step": numpy_walk,
         },
         params={"walks": count, "length": LENGTH, "arcs": graph.num_edges},
-        note="NumPy moves all walks together and finds allowed edges by a vectorised search.",
+        note="NumPy moves all walks together and finds edges by a vectorised search.",
     )
 
 
@@ -69,6 +72,30 @@ def _numpy_walk(edges: sg.ops.TemporalEdges, start: Tensor, temporal: bool) -> R
             alive, first, end = alive[going], first[going], end[going]
             at = first + (rng.random(first.size) * (end - first)).astype(np.int64)
             node, clock = col[at], time[at]
+            nodes[alive, step] = node
+        return torch.from_numpy(nodes)
+
+    return run
+
+
+def _numpy_weighted_walk(edges: sg.ops.WeightedEdges, weight: Tensor, start: Tensor) -> Run:
+    rowptr, col = edges.rowptr.long().numpy(), edges.col.long().numpy()
+    rng = np.random.default_rng(0)
+    # One running sum over all rows, so one search finds the edge of every walk.
+    until = np.concatenate([[0.0], np.cumsum(weight.double().numpy())])
+
+    def run() -> Tensor:
+        nodes = np.full((start.numel(), LENGTH + 1), -1)
+        node = start.numpy().copy()
+        nodes[:, 0] = node
+        alive = np.arange(node.size)
+        for step in range(1, LENGTH + 1):
+            first, end = rowptr[node], rowptr[node + 1]
+            going = until[first] < until[end]
+            alive, first, end = alive[going], first[going], end[going]
+            level = until[first] + rng.random(first.size) * (until[end] - until[first])
+            at = np.minimum(np.searchsorted(until, level, side="right"), end) - 1
+            node = col[at]
             nodes[alive, step] = node
         return torch.from_numpy(nodes)
 

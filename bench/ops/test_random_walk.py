@@ -10,7 +10,7 @@ from bench.ops.conftest import Check
 
 
 @pytest.mark.parametrize("name", ["sparsegnn", "numpy, all walks a step"])
-@pytest.mark.parametrize("temporal", [False, True])
-def test_walks(run_alternative: Check, edges: EdgeList, temporal: bool, name: str) -> None:
+@pytest.mark.parametrize("kind", random_walk.KINDS)
+def test_walks(run_alternative: Check, edges: EdgeList, kind: str, name: str) -> None:
     """One set of walks."""
-    run_alternative(random_walk.walks(edges, temporal), name)
+    run_alternative(random_walk.walks(edges, kind), name)

@@ -17,6 +17,24 @@ __attribute__((always_inline)) inline void fetch(const V* base, int64_t place) {
   if (base != nullptr && place >= 0) __builtin_prefetch(base + place);
 }
 
+// Searches of all walks in turns, one comparison each.
+template <typename Index>
+void find_edges(std::vector<Walk<Index>>& walks, const double* weight_sum) {
+  Walk<Index>* searching[kTogether];
+  int64_t count = 0;
+  for (Walk<Index>& walk : walks) searching[count++] = &walk;
+  while (count > 0) {
+    int64_t left = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      Walk<Index>* walk = searching[i];
+      searching[left] = walk;
+      left += walk->narrow(weight_sum) ? 1 : 0;
+      fetch(weight_sum, walk->middle());
+    }
+    count = left;
+  }
+}
+
 template <typename Index>
 void run(const RandomWalkArgs& args, int64_t begin, int64_t end) {
   const CsrView<Index> csr = view_csr<Index>(args.csr);
@@ -32,9 +50,14 @@ void run(const RandomWalkArgs& args, int64_t begin, int64_t end) {
       for (Walk<Index>& walk : walks) {
         walk.locate(csr);
         fetch(args.time, walk.first());
+        fetch(args.weight_sum, walk.first());
       }
       for (Walk<Index>& walk : walks) {
         walk.choose(args, step);
+        if (args.weight_sum != nullptr) fetch(args.weight_sum, walk.middle());
+      }
+      if (args.weight_sum != nullptr) find_edges(walks, args.weight_sum);
+      for (Walk<Index>& walk : walks) {
         fetch(csr.col, walk.position());
         fetch(args.time, walk.position());
         if (args.edges != nullptr) fetch(csr.edge_id, walk.position());

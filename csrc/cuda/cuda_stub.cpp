@@ -20,6 +20,7 @@
 #include "sgnn/status.h"
 #include "sgnn/topk_mask.h"
 #include "sgnn/topk_rows.h"
+#include "sgnn/walk_weights.h"
 
 namespace sgnn {
 namespace {
@@ -42,6 +43,7 @@ Status spmm_extreme_grad_cuda(const SpmmExtremeGradArgs&, Stream) { return kMiss
 int64_t spmm_grad_workspace(const SpmmGradArgs&) { return 0; }
 Status spmm_grad_cuda(const SpmmGradArgs&, void*, Stream) { return kMissing; }
 Status random_walk_cuda(const RandomWalkArgs&, Stream) { return kMissing; }
+Status walk_weights_cuda(const WalkWeightsArgs&, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
 
 Status edge_scores_cuda(const EdgeScoresArgs&, Stream) { return kMissing; }

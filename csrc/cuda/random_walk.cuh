@@ -19,6 +19,10 @@ __global__ void __launch_bounds__(kWalkThreads)
     for (int64_t step = 0; step < args.length; ++step) {
       walk.locate(csr);
       walk.choose(args, step);
+      if (args.weight_sum != nullptr) {
+        while (walk.narrow(args.weight_sum)) {
+        }
+      }
       walk.follow(args, csr, step);
     }
   }

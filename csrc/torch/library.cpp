@@ -139,9 +139,10 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
 
   // Walks
   m.def(
-      "random_walk(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? time, Tensor start, "
-      "Tensor? start_time, int length, int seed, bool strict, bool with_edges) -> "
-      "(Tensor, Tensor)");
+      "random_walk(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor? time, "
+      "Tensor? weight_sum, Tensor start, Tensor? start_time, int length, int seed, bool strict, "
+      "bool with_edges) -> (Tensor, Tensor)");
+  m.def("walk_weights(Tensor rowptr, Tensor col, Tensor? edge_id, Tensor weight) -> Tensor");
 
   // The library itself
   m.def("cpu_isa() -> int");

@@ -24,29 +24,34 @@ struct WalkCall {
   RandomWalkArgs args;
 };
 
-const int64_t* optional_longs(const OptionalTensor& tensor, int64_t size, const Tensor& reference,
-                              const char* name) {
+template <typename V>
+const V* optional_data(const OptionalTensor& tensor, int64_t size, ScalarType type,
+                       const Tensor& reference, const char* name) {
   if (!tensor.has_value()) return nullptr;
-  check_vector(*tensor, size, ScalarType::Long, reference, name);
-  return static_cast<const int64_t*>(tensor->const_data_ptr());
+  check_vector(*tensor, size, type, reference, name);
+  return static_cast<const V*>(tensor->const_data_ptr());
 }
 
 WalkCall prepare(const Tensor& rowptr, const Tensor& col, const OptionalTensor& edge_id,
-                 const OptionalTensor& time, const Tensor& start, const OptionalTensor& start_time,
-                 int64_t length, int64_t seed, bool strict, bool with_edges) {
+                 const OptionalTensor& time, const OptionalTensor& weight_sum, const Tensor& start,
+                 const OptionalTensor& start_time, int64_t length, int64_t seed, bool strict,
+                 bool with_edges) {
   SGNN_CHECK(length >= 0, "length must not be negative, got " + std::to_string(length) + ".");
   const int64_t nodes = rows_of(rowptr, "rowptr");
   const int64_t walks = start.numel();
   check_vector(start, walks, ScalarType::Long, rowptr, "start");
   RandomWalkArgs args;
   args.csr = csr_arg(rowptr, col, edge_id, nodes);
-  args.time = optional_longs(time, args.csr.nnz, rowptr, "time");
+  args.time = optional_data<int64_t>(time, args.csr.nnz, ScalarType::Long, rowptr, "time");
+  args.weight_sum =
+      optional_data<double>(weight_sum, args.csr.nnz, ScalarType::Double, rowptr, "weight_sum");
   args.strict = strict;
   args.num_walks = walks;
   args.length = length;
   args.seed = static_cast<uint64_t>(seed);
   args.start = static_cast<const int64_t*>(start.const_data_ptr());
-  args.start_time = optional_longs(start_time, walks, rowptr, "start_time");
+  args.start_time =
+      optional_data<int64_t>(start_time, walks, ScalarType::Long, rowptr, "start_time");
   WalkCall call{torch::stable::new_empty(start, {walks, length + 1}),
                 torch::stable::new_empty(start, {walks, with_edges ? length : 0}), args};
   call.args.nodes = static_cast<int64_t*>(call.nodes.mutable_data_ptr());
@@ -64,10 +69,10 @@ void check_starts(const RandomWalkArgs& args) {
 }
 
 Walks walk_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, OptionalTensor time,
-                  Tensor start, OptionalTensor start_time, int64_t length, int64_t seed,
-                  bool strict, bool with_edges) {
-  const WalkCall call =
-      prepare(rowptr, col, edge_id, time, start, start_time, length, seed, strict, with_edges);
+                  OptionalTensor weight_sum, Tensor start, OptionalTensor start_time,
+                  int64_t length, int64_t seed, bool strict, bool with_edges) {
+  const WalkCall call = prepare(rowptr, col, edge_id, time, weight_sum, start, start_time, length,
+                                seed, strict, with_edges);
   check_starts(call.args);
   advise_huge_pages(call.nodes);
   advise_huge_pages(call.edges);
@@ -77,11 +82,11 @@ Walks walk_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, OptionalTen
 }
 
 Walks walk_on_cuda(Tensor rowptr, Tensor col, OptionalTensor edge_id, OptionalTensor time,
-                   Tensor start, OptionalTensor start_time, int64_t length, int64_t seed,
-                   bool strict, bool with_edges) {
+                   OptionalTensor weight_sum, Tensor start, OptionalTensor start_time,
+                   int64_t length, int64_t seed, bool strict, bool with_edges) {
   const torch::stable::accelerator::DeviceGuard guard(rowptr.get_device_index());
-  const WalkCall call =
-      prepare(rowptr, col, edge_id, time, start, start_time, length, seed, strict, with_edges);
+  const WalkCall call = prepare(rowptr, col, edge_id, time, weight_sum, start, start_time, length,
+                                seed, strict, with_edges);
   check_launch(random_walk_cuda(call.args, current_stream(rowptr)));
   return {call.nodes, call.edges};
 }

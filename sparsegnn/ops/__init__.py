@@ -13,7 +13,7 @@ from sparsegnn.ops.grow_scores import grow_scores_topk
 from sparsegnn.ops.hard_concrete import hard_concrete, hard_concrete_open
 from sparsegnn.ops.linear import sparse_linear
 from sparsegnn.ops.n_m import nm_mask, semi_structured
-from sparsegnn.ops.random_walk import TemporalEdges, random_walk
+from sparsegnn.ops.random_walk import random_walk
 from sparsegnn.ops.sddmm import sddmm
 from sparsegnn.ops.softmax_aggregate import softmax_aggregate
 from sparsegnn.ops.spgemm import spgemm
@@ -21,9 +21,11 @@ from sparsegnn.ops.spmm import spmm
 from sparsegnn.ops.spmm_topk import spmm_topk
 from sparsegnn.ops.topk import topk_mask
 from sparsegnn.ops.topk_rows import topk_matrix, topk_rows
+from sparsegnn.ops.walk_edges import TemporalEdges, WeightedEdges
 
 __all__ = [
     "TemporalEdges",
+    "WeightedEdges",
     "block_linear",
     "compact_linear",
     "drop_and_grow_",

@@ -1,4 +1,4 @@
-"""Random walks, static and in the order of time."""
+"""Random walks, static and in the order of time, uniform or by edge weight."""
 
 from __future__ import annotations
 
@@ -9,60 +9,14 @@ from torch import Tensor
 
 from sparsegnn.ops._library import call, check_devices, register_fake
 from sparsegnn.ops._typed import check_int, check_tensor
+from sparsegnn.ops.walk_edges import TemporalEdges, WeightedEdges, as_integers, check_square
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
 
 
-class TemporalEdges(NamedTuple):
-    """The edges out of every node by ascending time; made once, walked often.
-
-    Attributes:
-        rowptr: `[K + 1]` as in the transpose of the graph.
-        col: `[E]` targets.
-        edge_id: `[E]` edges.
-        time: int64 `[E]` times; those of floating edges as integers of the same order.
-        floating: Whether the edges' times are floating point numbers.
-    """
-
-    rowptr: Tensor
-    col: Tensor
-    edge_id: Tensor
-    time: Tensor
-    floating: bool
-
-    @staticmethod
-    def sort(g: Graph, edge_time: Tensor) -> TemporalEdges:
-        """Sorts the edges of `g` by (source, time); equal times stay in stored order.
-
-        Args:
-            g: Graph with E edges.
-            edge_time: `[E]` in the edges' own order, integer or floating, without NaN.
-        """
-        _check_square(g)
-        check_tensor("edge_time", edge_time, g.device)
-        if edge_time.shape != (g.num_edges,):
-            raise ValueError(
-                f"edge_time must have shape [{g.num_edges}], got {list(edge_time.shape)}."
-            )
-        stored = g.csr.t_edge_id
-        edge_id = torch.arange(g.num_edges, device=g.device) if stored is None else stored.long()
-        time = _as_integers(edge_time.detach(), "edge_time")[edge_id]
-        source = torch.repeat_interleave(g.csr.t_rowptr.diff().long())
-        order = time.argsort(stable=True)
-        order = order[source[order].argsort(stable=True)]
-        index = g.csr.t_rowptr.dtype
-        return TemporalEdges(
-            g.csr.t_rowptr,
-            g.csr.t_col[order],
-            edge_id[order].to(index),
-            time[order],
-            edge_time.is_floating_point(),
-        )
-
-
 def random_walk(
-    g: Graph | TemporalEdges,
+    g: Graph | TemporalEdges | WeightedEdges,
     start: Tensor,
     length: int,
     *,
@@ -70,22 +24,28 @@ def random_walk(
     edge_time: Tensor | None = None,
     start_time: Tensor | None = None,
     strict: bool = False,
+    weight: Tensor | None = None,
     return_edges: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """Walks `length` steps from source to target, each edge uniform among those that may follow.
+    """Walks `length` steps from source to target along edges drawn from those that may follow.
 
-    With times an edge may follow when its time is not below that of the edge before it (Nguyen et
-    al., "Continuous-Time Dynamic Network Embeddings", WWW 2018 companion). The choice is an integer
-    function of (seed, walk, step): the same walks on every device and any thread count.
+    Each of them is as likely as the others or, with weights, in proportion to its weight; an edge
+    of weight 0 is never taken, and where all that may follow weigh 0 the walk ends. With times an
+    edge may follow when its time is not below that of the edge before it (Nguyen et al.,
+    "Continuous-Time Dynamic Network Embeddings", WWW 2018 companion). The choice is a function of
+    (seed, walk, step), and weights are summed in a fixed order in float64: the same walks on every
+    device and any thread count.
 
     Args:
-        g: A graph, or `TemporalEdges`, which saves sorting the edges at every call.
+        g: A graph; or `TemporalEdges` or `WeightedEdges`, which save sorting the edges and summing
+            their weights at every call.
         start: int64 `[W]` first nodes.
         length: Steps of every walk.
         seed: Of the choices, any 64-bit integer.
         edge_time: `[E]` integer or floating, in the edges' own order.
         start_time: `[W]`, the dtype family of the times: the first edge is not before it.
         strict: An edge's time must be above that of the edge before it.
+        weight: floating `[E]` in the edges' own order, finite and not negative.
         return_edges: Return the edges too.
 
     Returns:
@@ -93,8 +53,9 @@ def random_walk(
         `[W, length]` edges, -1 where none was taken.
 
     Raises:
-        ValueError: A shape, dtype, device or node does not fit. On a GPU a start that is not a node
-            gives a walk of -1 instead, as checking it would wait for the device.
+        ValueError: A shape, dtype, device, node or weight does not fit. On a GPU a start that is
+            not a node gives a walk of -1 instead, and a walk ends where it may take an edge of a
+            weight that is negative or not finite: checking would wait for the device.
         TypeError: length or seed is not an int.
     """
     check_int("length", length)
@@ -103,14 +64,8 @@ def random_walk(
     for name, flag in (("strict", strict), ("return_edges", return_edges)):
         if not isinstance(flag, bool):
             raise TypeError(f"{name} must be a bool, got {type(flag).__name__}.")
-    edges = g if edge_time is None else _sorted(g, edge_time)
-    edge_id: Tensor | None
-    times: Tensor | None = None
-    if isinstance(edges, TemporalEdges):
-        rowptr, col, edge_id, times = edges[:4]
-    else:
-        _check_square(edges)
-        rowptr, col, edge_id = edges.csr.t_rowptr, edges.csr.t_col, edges.csr.t_edge_id
+    edges = _prepared(g, edge_time, weight)
+    rowptr, col, edge_id = edges[:3]
     check_tensor("start", start, rowptr.device)
     if start_time is not None:
         check_tensor("start_time", start_time, rowptr.device)
@@ -119,7 +74,8 @@ def random_walk(
         rowptr,
         col,
         edge_id,
-        times,
+        edges.time if isinstance(edges, TemporalEdges) else None,
+        edges.weight_sum,
         start.contiguous(),
         _start_times(edges, start_time),
         length,
@@ -130,24 +86,32 @@ def random_walk(
     return (nodes, taken) if return_edges else nodes
 
 
-def _check_square(g: Graph) -> None:
-    from sparsegnn.graph import Graph
-
-    if not isinstance(g, Graph):
-        raise TypeError(f"g must be a Graph, got {type(g).__name__}.")
-    if g.num_src != g.num_dst:
-        raise ValueError(
-            f"g must have the same nodes as sources and targets, got {g.num_src} and {g.num_dst}."
-        )
+class _PlainEdges(NamedTuple):
+    rowptr: Tensor
+    col: Tensor
+    edge_id: Tensor | None
+    weight_sum: None = None
 
 
-def _sorted(g: Graph | TemporalEdges, edge_time: Tensor) -> TemporalEdges:
-    if isinstance(g, TemporalEdges):
-        raise ValueError("edge_time must not be given beside TemporalEdges, got both.")
-    return TemporalEdges.sort(g, edge_time)
+def _prepared(
+    g: Graph | TemporalEdges | WeightedEdges, edge_time: Tensor | None, weight: Tensor | None
+) -> TemporalEdges | WeightedEdges | _PlainEdges:
+    if isinstance(g, (TemporalEdges, WeightedEdges)):
+        for name, values in (("edge_time", edge_time), ("weight", weight)):
+            if values is not None:
+                raise ValueError(f"{name} must not be given beside {type(g).__name__}, got both.")
+        return g
+    if edge_time is not None:
+        return TemporalEdges.sort(g, edge_time, weight)
+    if weight is not None:
+        return WeightedEdges.sum(g, weight)
+    check_square(g)
+    return _PlainEdges(g.csr.t_rowptr, g.csr.t_col, g.csr.t_edge_id)
 
 
-def _start_times(edges: Graph | TemporalEdges, start_time: Tensor | None) -> Tensor | None:
+def _start_times(
+    edges: TemporalEdges | WeightedEdges | _PlainEdges, start_time: Tensor | None
+) -> Tensor | None:
     if start_time is None:
         return None
     if not isinstance(edges, TemporalEdges):
@@ -155,19 +119,7 @@ def _start_times(edges: Graph | TemporalEdges, start_time: Tensor | None) -> Ten
     if start_time.is_floating_point() != edges.floating:
         kind = "floating" if edges.floating else "integer"
         raise ValueError(f"start_time must be {kind} as edge_time is, got {start_time.dtype}.")
-    return _as_integers(start_time.detach(), "start_time").contiguous()
-
-
-def _as_integers(time: Tensor, name: str) -> Tensor:
-    """int64 of the same order; floating times by their bits as float64."""
-    if time.dtype == torch.bool or time.is_complex():
-        raise ValueError(f"{name} must be integer or floating, got {time.dtype}.")
-    if not time.is_floating_point():
-        return time.long()
-    if time.device.type == "cpu" and bool(time.isnan().any()):
-        raise ValueError(f"{name} must not hold NaN, got {int(time.isnan().sum())} of them.")
-    bits = (time.double() + 0.0).view(torch.int64)  # + 0.0: both zeros become +0
-    return torch.where(bits < 0, bits ^ (2**63 - 1), bits)
+    return as_integers(start_time.detach(), "start_time").contiguous()
 
 
 @register_fake("sparsegnn::random_walk")
@@ -176,6 +128,7 @@ def _random_walk_fake(
     col: Tensor,
     edge_id: Tensor | None,
     time: Tensor | None,
+    weight_sum: Tensor | None,
     start: Tensor,
     start_time: Tensor | None,
     length: int,
@@ -183,7 +136,7 @@ def _random_walk_fake(
     strict: bool,
     with_edges: bool,
 ) -> tuple[Tensor, Tensor]:
-    check_devices(rowptr, col, edge_id, time, start, start_time)
+    check_devices(rowptr, col, edge_id, time, weight_sum, start, start_time)
     walks = start.shape[0]
     edges = start.new_empty(walks, length if with_edges else 0)
     return start.new_empty(walks, length + 1), edges

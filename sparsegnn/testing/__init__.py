@@ -24,7 +24,11 @@ from sparsegnn.testing.reference_softmax_aggregate import reference_softmax_aggr
 from sparsegnn.testing.reference_sparse import reference_spgemm, reference_topk_rows
 from sparsegnn.testing.reference_spmm_extreme import reference_spmm_extreme
 from sparsegnn.testing.reference_spmm_grad import reference_spmm_grad
-from sparsegnn.testing.reference_walk import allowed_edges, check_walk
+from sparsegnn.testing.reference_walk import (
+    allowed_edges,
+    check_walk,
+    reference_weighted_walk,
+)
 from sparsegnn.testing.tolerances import TOLERANCES, assert_close
 
 __all__ = [
@@ -54,4 +58,5 @@ __all__ = [
     "reference_spmm_grad",
     "reference_topk_mask",
     "reference_topk_rows",
+    "reference_weighted_walk",
 ]

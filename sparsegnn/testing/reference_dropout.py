@@ -8,10 +8,10 @@ from torch import Tensor
 _WORD = 2**32 - 1
 
 
-def philox(seed: int, counter: int) -> list[int]:
-    """The four 32-bit words of Philox4x32-10 (Salmon et al., SC 2011)."""
+def philox(seed: int, counter: int, high: int = 0) -> list[int]:
+    """The four 32-bit words of Philox4x32-10 (Salmon et al., SC 2011), a 128-bit counter."""
     key = [seed & _WORD, (seed >> 32) & _WORD]
-    c = [counter & _WORD, (counter >> 32) & _WORD, 0, 0]
+    c = [counter & _WORD, (counter >> 32) & _WORD, high & _WORD, (high >> 32) & _WORD]
     for _ in range(10):
         left, right = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
         c = [

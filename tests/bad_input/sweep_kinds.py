@@ -154,6 +154,13 @@ def wrong_times(time: torch.Tensor) -> dict[str, Any]:
     return {**no_tensor(time), **other_shape(time), **values, **types}
 
 
+def wrong_weights(weight: torch.Tensor) -> dict[str, Any]:
+    """What are no weights that edges can be drawn by."""
+    bad = {"NaN": NAN, "infinite": float("inf"), "negative": -1.0}
+    values = {name: weight.index_fill(0, torch.tensor([3]), value) for name, value in bad.items()}
+    return {**no_tensor(weight), **no_floats(weight), **other_shape(weight), **values}
+
+
 STRUCTURED_KINDS = {
     "active": wrong_active,
     "in place": wrong_in_place,
@@ -170,4 +177,5 @@ STRUCTURED_KINDS = {
     "length": wrong_length,
     "walk seed": wrong_walk_seed,
     "times": wrong_times,
+    "weights": wrong_weights,
 }

@@ -6,7 +6,7 @@ import torch
 from sweep_operators import WIDTH, Arguments, Operator, bools, floats
 
 import sparsegnn as sg
-from sparsegnn.ops import TemporalEdges
+from sparsegnn.ops import TemporalEdges, WeightedEdges
 from sparsegnn.testing import (
     check_walk,
     random_graph,
@@ -157,6 +157,7 @@ def _walk_arguments(edges: EdgeList) -> Arguments:
         "edge_time": floats(30),
         "start_time": floats(18, seed=1),
         "strict": False,
+        "weight": floats(30, seed=2).abs(),
     }
 
 
@@ -164,13 +165,22 @@ def _walk(**arguments: Any) -> Any:
     return sg.ops.random_walk(**arguments, return_edges=True)
 
 
-def _sorted_edges(g: Any, edge_time: Any) -> list[torch.Tensor]:
-    return [TemporalEdges.sort(g, edge_time).edge_id.long()]
+def _sorted_edges(g: Any, edge_time: Any, weight: Any) -> list[torch.Tensor]:
+    return [TemporalEdges.sort(g, edge_time, weight).edge_id.long()]
 
 
-def _sorted_expected(edges: EdgeList, g: Any, edge_time: Any) -> list[Any]:
+def _sorted_expected(edges: EdgeList, g: Any, edge_time: Any, weight: Any) -> list[Any]:
     source, time = SQUARE.edge_index[0].tolist(), edge_time.tolist()
     return [torch.tensor(sorted(range(30), key=lambda edge: (source[edge], time[edge])))]
+
+
+def _summed_weights(g: Any, weight: Any) -> list[torch.Tensor]:
+    rowptr, _, _, sums = WeightedEdges.sum(g, weight)
+    return [torch.cat([sums, sums.new_zeros(1)])[rowptr[:-1].long()] * (rowptr.diff() > 0)]
+
+
+def _summed_expected(edges: EdgeList, g: Any, weight: Any) -> list[Any]:
+    return [torch.zeros(9).double().index_add_(0, SQUARE.edge_index[0], weight.double())]
 
 
 def checks_walks() -> None:
@@ -293,15 +303,27 @@ STRUCTURED = {
             "edge_time": "times",
             "start_time": "times",
             "strict": "flag",
+            "weight": "weights",
         },
         names={"edge_time": ("start_time",)},
         differentiable=False,
     ),
     "TemporalEdges": Operator(
         _sorted_edges,
-        lambda edges: {"g": SQUARE.graph(), "edge_time": floats(30)},
+        lambda edges: {
+            "g": SQUARE.graph(),
+            "edge_time": floats(30),
+            "weight": floats(30, seed=2).abs(),
+        },
         _sorted_expected,
-        kinds={"g": "square graph", "edge_time": "times"},
+        kinds={"g": "square graph", "edge_time": "times", "weight": "weights"},
+        differentiable=False,
+    ),
+    "WeightedEdges": Operator(
+        _summed_weights,
+        lambda edges: {"g": SQUARE.graph(), "weight": floats(30).abs()},
+        _summed_expected,
+        kinds={"g": "square graph", "weight": "weights"},
         differentiable=False,
     ),
 }

@@ -97,6 +97,7 @@ def selection(device: str) -> dict[str, Run]:
     graph = power_law_graph(NODES, EDGES).to(device)
     start = torch.arange(500, device=device)
     active = (torch.rand(NODES, WIDTH) < 0.3).to(device)
+    weight = torch.rand(graph.num_edges, device=device)
 
     def drop_and_grow(x: Tensor) -> list[Tensor]:
         mask, weight, moment = active.clone(), x * active, x.abs()
@@ -109,6 +110,9 @@ def selection(device: str) -> dict[str, Run]:
         "topk_rows": lambda x: sg.ops.topk_rows(x, 7),
         "drop_and_grow_": drop_and_grow,
         "random_walk": lambda x: [sg.ops.random_walk(graph, start, 10, seed=3)],
+        "random_walk by weight": lambda x: [
+            sg.ops.random_walk(graph, start, 10, seed=3, weight=weight)
+        ],
     }
 
 
@@ -137,4 +141,5 @@ NAMES = [
     "topk_rows",
     "drop_and_grow_",
     "random_walk",
+    "random_walk by weight",
 ]

@@ -372,15 +372,20 @@ def test_drop_and_grow_is_the_same_on_both_devices(regrow: bool, dtype: torch.dt
         assert torch.equal(left, right)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("timed", [False, True])
-def test_random_walks_are_the_same_on_both_devices(timed: bool) -> None:
+def test_random_walks_are_the_same_on_both_devices(timed: bool, weighted: bool) -> None:
     edges = sg.testing.random_graph(400, 400, 3000, 1)
-    times = torch.rand(3000) if timed else None
+    values = {}
+    if timed:
+        values["edge_time"] = torch.rand(3000)
+    if weighted:
+        values["weight"] = torch.rand(3000)
     start = torch.arange(400).repeat(5)
     graph = edges.graph()
-    expected = sg.ops.random_walk(graph, start, 12, seed=9, edge_time=times)
-    moved = None if times is None else times.to("cuda")
-    actual = sg.ops.random_walk(graph.to("cuda"), start.to("cuda"), 12, seed=9, edge_time=moved)
+    expected = sg.ops.random_walk(graph, start, 12, seed=9, **values)
+    moved = {name: value.to("cuda") for name, value in values.items()}
+    actual = sg.ops.random_walk(graph.to("cuda"), start.to("cuda"), 12, seed=9, **moved)
     assert torch.equal(actual.cpu(), expected)
 
 

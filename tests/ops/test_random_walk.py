@@ -138,5 +138,5 @@ def test_opcheck() -> None:
     csr = (g.csr.t_rowptr, g.csr.t_col, g.csr.t_edge_id)
     start = torch.arange(20)
     for edges in (False, True):
-        arguments = (*csr, None, start, None, 3, 5, False, edges)
+        arguments = (*csr, None, None, start, None, 3, 5, False, edges)
         torch.library.opcheck(torch.ops.sparsegnn.random_walk.default, arguments)

@@ -18,6 +18,7 @@ ATTENTION = ["edge_scores", "edge_sum", "edge_softmax", "edge_softmax_grad"]
 NAMES = [
     "drop_and_grow_",
     "random_walk",
+    "walk_weights",
     "spmm",
     "spmm_grad",
     "spmm_extreme",
