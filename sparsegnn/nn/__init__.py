@@ -1,5 +1,6 @@
 """Drop-in layers with PyG's signatures and state_dict keys."""
 
+from sparsegnn.nn.convert import convert, desparsify
 from sparsegnn.nn.dropout import dropout
 from sparsegnn.nn.gat_conv import GATConv
 from sparsegnn.nn.gatv2_conv import GATv2Conv
@@ -10,6 +11,7 @@ from sparsegnn.nn.gin_conv import GINConv
 from sparsegnn.nn.graph_conv import GraphConv
 from sparsegnn.nn.linear import MaskedLinear, SparseLinear
 from sparsegnn.nn.sage_conv import SAGEConv
+from sparsegnn.nn.unconverted import unconverted
 
 __all__ = [
     "GCN",
@@ -21,6 +23,9 @@ __all__ = [
     "MaskedLinear",
     "SAGEConv",
     "SparseLinear",
+    "convert",
+    "desparsify",
     "dropout",
     "gcn_norm",
+    "unconverted",
 ]

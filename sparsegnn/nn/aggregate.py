@@ -23,7 +23,7 @@ _PRODUCTS_PER_GATHER = 16
 
 def as_reduce(aggr: str) -> Reduce:
     """The reduction of `spmm` that PyG calls `aggr`."""
-    if aggr not in _REDUCE:
+    if not isinstance(aggr, str) or aggr not in _REDUCE:
         raise ValueError(f"aggr must be one of {', '.join(map(repr, _REDUCE))}, got {aggr!r}.")
     return _REDUCE[aggr]
 

@@ -32,7 +32,7 @@ class AttentionConv(nn.Module):
         residual: bool,
     ) -> None:
         super().__init__()
-        self.sizes = (in_channels,) if isinstance(in_channels, int) else in_channels
+        self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
         if min(*self.sizes, out_channels, heads) < 1:
             raise ValueError(
                 f"in_channels, out_channels and heads must be positive, got {in_channels}, "
@@ -40,7 +40,6 @@ class AttentionConv(nn.Module):
             )
         if not 0.0 <= dropout <= 1.0:
             raise ValueError(f"dropout must lie in [0, 1], got {dropout}.")
-        self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
         self.concat, self.negative_slope, self.dropout = concat, negative_slope, dropout
         self.add_self_loops, self.edge_dim, self.fill_value = add_self_loops, edge_dim, fill_value
         self.residual = residual
@@ -48,6 +47,11 @@ class AttentionConv(nn.Module):
         self.lin_edge = None if edge_dim is None else Projection(edge_dim, heads * out_channels)
         self.res = Projection(self.sizes[-1], total) if residual else None
         self.bias = nn.Parameter(torch.empty(total)) if bias else None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sizes of the input features: one, or those of sources and targets."""
+        return (self.in_channels,) if isinstance(self.in_channels, int) else self.in_channels
 
     def _ends(self, x: Inputs) -> Ends:
         """Features of (sources, targets), two-dimensional and of the right width."""
