@@ -81,7 +81,11 @@ class AttentionConv(nn.Module):
         out = out.flatten(1) if self.concat else out.mean(dim=1)
         if self.res is not None and target is not None:
             out = out + project(self.res, target)
-        return out if self.bias is None else out + self.bias.to(out.dtype)
+        if self.bias is not None:
+            return out + self.bias.to(out.dtype)
+        # The backward of attention reads its result, which the caller may overwrite.
+        returns_it = self.concat and self.res is None
+        return out.clone() if returns_it and out.requires_grad else out
 
     def extra_repr(self) -> str:
         """The channels, as PyG prints them."""
