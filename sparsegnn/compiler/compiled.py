@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,18 +21,23 @@ class CompiledModel(nn.Module):
     bound already. Other features [N, F] over the same graph are checked and restricted to the live
     columns first.
 
+    `torch.compile(fullgraph=True)` and `torch.export` take it: `f()` always, `f(x)` where the plan
+    reads dense features; x is then not checked.
+
     Args:
         program: What is run.
         source: The features given at compile time; recognised by identity.
         report: What `report()` returns.
     """
 
-    def __init__(self, program: Program | DenseProgram, source: Features, report: Report) -> None:
+    def __init__(
+        self, program: Program | DenseProgram, source: Features | None, report: Report
+    ) -> None:
         super().__init__()
         self.program = program
         self._report = report
-        self._source = weakref.ref(source)
-        self._version = _version(source)
+        self._source = None if source is None else weakref.ref(source)
+        self._version = 0 if source is None else _version(source)
 
     def forward(self, x: Features | None = None) -> Tensor:
         """Logits [N, C].
@@ -43,6 +49,8 @@ class CompiledModel(nn.Module):
             TypeError: x has a wrong type or dtype.
             ValueError: x has a wrong shape, is not finite, or uses a feature that was removed.
         """
+        if torch.compiler.is_compiling():
+            return self.program.forward(x)
         given = None if x is None or self._is_source(x) else x
         with torch.inference_mode():
             out: Tensor = self.program.forward(given)
@@ -52,7 +60,38 @@ class CompiledModel(nn.Module):
         """The plan, the operations on every base, bytes, and measured times."""
         return self._report
 
+    def save(self, path: str | Path) -> None:
+        """Writes program, bound features and report to one file, through a temporary name.
+
+        Raises:
+            OSError: The file could not be written; an older one at `path` is untouched.
+            ValueError: The model was kept as it is, or holds a module that the compiler does not
+                know: store the model instead.
+        """
+        from sparsegnn.compiler.files import ProgramError, save_program
+
+        if isinstance(self.program, DenseProgram):
+            raise ProgramError(
+                f"the model was kept as it is, so store its state_dict; {self._report.reason}"
+            )
+        save_program(Path(path), self.program, self._report)
+
+    @staticmethod
+    def load(path: str | Path) -> CompiledModel:
+        """Reads what `save` wrote; nothing in the file is executed or unpickled.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: It is no compiled program, of another version, or damaged.
+        """
+        from sparsegnn.compiler.files import load_program
+
+        program, report = load_program(Path(path))
+        return CompiledModel(program, None, report)
+
     def _is_source(self, x: Features) -> bool:
+        if self._source is None:
+            return False
         return x is self._source() and _version(x) == self._version
 
 

@@ -80,6 +80,8 @@ class FeatureInput(nn.Module):
             ValueError: x has a wrong shape, is not finite, or uses a column that was removed for
                 being zero everywhere.
         """
+        if torch.compiler.is_compiling():
+            return self._traced(x)
         check_features(x, self.shape, self.dtype)
         wrong = used_columns(x) & self.refused
         if bool(wrong.any()):
@@ -92,6 +94,15 @@ class FeatureInput(nn.Module):
             return self._compact(matrix)
         dense = x.to_dense() if isinstance(x, SparseMatrix) else x
         return dense[:, self.kept].contiguous()
+
+    def _traced(self, x: Features) -> Tensor:
+        """The live columns, without checks that depend on values."""
+        if self.sparse or not isinstance(x, Tensor):
+            raise ValueError(
+                "x must be left out when the plan reads sparse features and is traced: call f(), "
+                "or compile with dense features"
+            )
+        return x[:, self.kept]
 
     def _compact(self, x: SparseMatrix) -> CsrMatrix:
         stored = x.in_storage_order()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sparsegnn.compiler.csr_matrix import CsrMatrix
@@ -15,6 +16,7 @@ from sparsegnn.compiler.planner import Choice, Forms
 from sparsegnn.compiler.steps import Run, Step
 
 SPARSE, DENSE = 0, 1
+Bound = tuple[tuple[Run, tuple[int, ...], int, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,17 @@ class Program(nn.Module):
         self.code = tuple(code)
         self.result = result
         self._num_slots = 2 + sum(1 for _ in code)
-        self._bound: tuple[tuple[Run, tuple[int, ...], int, tuple[int, ...]], ...] = ()
+        self._bound: Bound = ()
         self._bind()
 
     def forward(self, x: Features | None = None) -> Tensor:
         """The model's output for the bound features, or for x."""
         slots: list[Any] = [None] * self._num_slots
         slots[SPARSE], slots[DENSE] = self._features(x)
-        for run, reads, writes, frees in self._bound:
+        bound = self._bound
+        if torch.compiler.is_compiling():  # a tracer has to see where the tensors come from
+            bound = self._bindings()
+        for run, reads, writes, frees in bound:
             slots[writes] = run(*[slots[i] for i in reads])
             for i in frees:
                 slots[i] = None
@@ -79,7 +84,10 @@ class Program(nn.Module):
         return sparse, dense
 
     def _bind(self) -> None:
-        self._bound = tuple(
+        self._bound = self._bindings()
+
+    def _bindings(self) -> Bound:
+        return tuple(
             (step.bind(), at.reads, at.writes, at.frees)
             for step, at in zip(self.steps, self.code, strict=True)
             if isinstance(step, Step)

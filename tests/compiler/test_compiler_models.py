@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -185,6 +186,73 @@ def test_dead_heads_are_removed() -> None:
     fast = compiled(model, edges, x)
     assert torch.allclose(fast(), model(x, edges).detach(), atol=1e-12)
     assert 8 in [width for layer in fast.report().layers for width in layer.live_units]
+
+
+TRACED = ["gcn", "gin", "sage", "sage max", "gat", "gat v2", "gat mean of heads", "jk cat"]
+
+
+@pytest.mark.parametrize("density", [0.02, 1.0])
+@pytest.mark.parametrize("name", TRACED)
+def test_torch_compile_and_export(name: str, density: float) -> None:
+    torch.manual_seed(0)
+    kind, options = BASIC[name]
+    edges, x = setting(0, density)
+    fast = compiled(pruned(kind(20, 16, 2, 7, **options), 0.5), edges, x)
+    expected = fast()
+    torch._dynamo.reset()
+    traced = torch.compile(fast, fullgraph=True, backend="aot_eager")
+    assert torch.allclose(traced(), expected, atol=1e-12)
+    exported = torch.export.export(fast, ())
+    assert torch.allclose(exported.module()(), expected, atol=1e-12)
+    if density == 1.0:
+        assert torch.allclose(traced(x), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("density", [0.02, 1.0])
+@pytest.mark.parametrize("name", [*TRACED, "batch norm", "elu", "gat residual"])
+def test_saved_programs_come_back(name: str, density: float, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    kind, options = BASIC[name]
+    edges, x = setting(0, density)
+    fast = compiled(pruned(kind(20, 16, 2, 7, **options), 0.5), edges, x)
+    fast.save(tmp_path / "fast.program")
+    again = CompiledModel.load(tmp_path / "fast.program")
+    assert torch.equal(again(), fast()) and torch.equal(again(x * 2), fast(x * 2))
+    assert again.report() == fast.report()
+    assert again.state_dict().keys() == fast.state_dict().keys()
+
+
+def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
+    edges, x = setting()
+    fast = compiled(pyg.GCN(20, 16, 2, 7).double(), edges, x)
+    path = tmp_path / "fast.program"
+    fast.save(path)
+    whole = path.read_bytes()
+    cases = {
+        "short": (whole[:-8], "broken file"),
+        "empty": (b"", "broken file"),
+        "text": (b"not a program" * 9, "broken file"),
+        "changed": (
+            whole[:-8] + bytes(255 - byte for byte in whole[-8:]),
+            "does not fit its checksum",
+        ),
+        "future": (whole.replace(b'"version":"1"', b'"version":"2"'), "must have version 1"),
+        "foreign": (whole.replace(b"sparsegnn-program", b"sparsegnn-problem"), "another kind"),
+    }
+    for name, (content, sentence) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=sentence) as caught:
+            CompiledModel.load(tmp_path / name)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(OSError, match="nowhere"):
+        CompiledModel.load(tmp_path / "nowhere")
+    call = "x, edge_index -> x"
+    unknown = pyg.Sequential("x, edge_index", [(pyg.ClusterGCNConv(20, 8), call)]).double()
+    with pytest.raises(ValueError, match="cannot be stored"):
+        compiled(unknown, edges, x).save(path)
+    with pytest.raises(ValueError, match="could not be traced"):
+        sg.compile(Branching().double(), edges, x).save(path)
+    assert path.read_bytes() == whole
 
 
 class Branching(nn.Module):
