@@ -7,6 +7,7 @@ from sparsegnn.nn.gatv2_conv import GATv2Conv
 from sparsegnn.nn.gcn import GCN
 from sparsegnn.nn.gcn_conv import GCNConv
 from sparsegnn.nn.gcn_norm import gcn_norm
+from sparsegnn.nn.gen_conv import GENConv
 from sparsegnn.nn.gin_conv import GINConv
 from sparsegnn.nn.graph_conv import GraphConv
 from sparsegnn.nn.linear import MaskedLinear, SparseLinear
@@ -18,6 +19,7 @@ __all__ = [
     "GATConv",
     "GATv2Conv",
     "GCNConv",
+    "GENConv",
     "GINConv",
     "GraphConv",
     "MaskedLinear",

@@ -11,14 +11,22 @@ from torch import nn
 from sparsegnn.nn.gat_conv import GATConv
 from sparsegnn.nn.gatv2_conv import GATv2Conv
 from sparsegnn.nn.gcn_conv import GCNConv
+from sparsegnn.nn.gen_aggregation import (
+    PlainAggregation,
+    PowerMeanAggregation,
+    SoftmaxAggregation,
+)
+from sparsegnn.nn.gen_conv import GENConv
 from sparsegnn.nn.gin_conv import GINConv
 from sparsegnn.nn.graph_conv import GraphConv
+from sparsegnn.nn.message_norm import MessageNorm
 from sparsegnn.nn.projection import Projection
 from sparsegnn.nn.sage_conv import SAGEConv
 from sparsegnn.nn.transplant import transplant
 
 Options = dict[str, Any]
 _SIZES = ("in_channels", "out_channels")
+_LAZY = ("in_channels", "edge_dim")
 _ATTENTION = (
     *_SIZES, "heads", "concat", "negative_slope", "dropout", "add_self_loops", "edge_dim",
     "fill_value", "residual",
@@ -33,14 +41,14 @@ class Rule(NamedTuple):
         attributes: Options that both classes keep as attributes of their own names.
         derived: Options that the layer's parameters tell.
         node_dim: PyG's default.
-        any_aggr: Whether the aggregation is an option, not always the sum.
+        aggregations: What it may aggregate by.
     """
 
     ours: type[nn.Module]
     attributes: tuple[str, ...]
     derived: Callable[[Any], Options]
     node_dim: int = -2
-    any_aggr: bool = False
+    aggregations: tuple[str, ...] = ("add", "sum")
 
     def options(self, layer: nn.Module) -> Options:
         """Arguments with which either class makes such a layer."""
@@ -64,6 +72,27 @@ def _gin_options(layer: Any) -> Options:
     }
 
 
+def _gen_options(layer: Any) -> Options:
+    edges = getattr(layer, "lin_edge", None)
+    options: Options = {"msg_norm": getattr(layer, "msg_norm", None) is not None, "edge_dim": None}
+    if edges is not None:
+        options["edge_dim"] = getattr(edges, "in_channels", None) or edges.weight.shape[1]
+    mean = layer.aggr_module
+    if layer.aggr == "softmax":
+        t = mean._init_t if mean.learn else mean.t
+        options["aggr_kwargs"] = {
+            "t": t, "learn": mean.learn, "semi_grad": mean.semi_grad, "channels": mean.channels,
+        }  # fmt: skip
+    elif layer.aggr == "powermean":
+        p = mean._init_p if mean.learn else mean.p
+        options["aggr_kwargs"] = {
+            "p": p, "learn": mean.learn, "channels": mean.channels,
+            "clamp_min": mean.min_value, "clamp_max": mean.max_value,
+        }  # fmt: skip
+    return options
+
+
+_PLAIN = ("add", "sum", "mean", "max", "min")
 _RULES = [
     Rule(
         GCNConv, (*_SIZES, "improved", "cached", "add_self_loops", "normalize"), _bias_of()
@@ -74,13 +103,21 @@ _RULES = [
         SAGEConv,
         (*_SIZES, "aggr", "normalize", "root_weight", "project"),
         _bias_of("lin_l"),
-        any_aggr=True,
+        aggregations=_PLAIN,
     ),
-    Rule(GraphConv, (*_SIZES, "aggr"), _bias_of("lin_rel"), any_aggr=True),
-    Rule(GINConv, ("aggr",), _gin_options, any_aggr=True),
+    Rule(GraphConv, (*_SIZES, "aggr"), _bias_of("lin_rel"), aggregations=_PLAIN),
+    Rule(
+        GENConv,
+        (*_SIZES, "aggr", "eps"),
+        _gen_options,
+        aggregations=(*_PLAIN, "softmax", "powermean"),
+    ),
+    Rule(GINConv, ("aggr",), _gin_options, aggregations=_PLAIN),
 ]  # fmt: skip
 RULES = {rule.ours.__name__: rule for rule in _RULES}
-_OUR_CHILDREN = (Projection,)
+_OUR_CHILDREN = (
+    Projection, MessageNorm, SoftmaxAggregation, PowerMeanAggregation, PlainAggregation
+)  # fmt: skip
 
 
 def to_ours(layer: nn.Module, rule: Rule) -> nn.Module:
@@ -92,14 +129,13 @@ def to_ours(layer: nn.Module, rule: Rule) -> nn.Module:
     from torch_geometric.nn.aggr import Aggregation
 
     options = rule.options(layer)
-    in_channels = options.get("in_channels")
-    if in_channels is not None:  # PyG's lazy layers have -1, filled in by their own first call
-        options["in_channels"] = _positive(in_channels)
+    # PyG's lazy layers have sizes of -1; their own linear maps take the place of ours.
+    sizes = {name: options[name] for name in _LAZY if options.get(name) is not None}
     with torch.device("meta"):
-        ours = rule.ours(**options)
+        ours = rule.ours(**(options | {name: _positive(size) for name, size in sizes.items()}))
     transplant(layer, ours, lambda child: isinstance(child, Aggregation))
-    if in_channels is not None:
-        ours.in_channels = in_channels
+    for name, size in sizes.items():
+        setattr(ours, name, size)
     return ours
 
 
@@ -112,7 +148,7 @@ def to_pyg(layer: nn.Module, rule: Rule) -> nn.Module:
     return transplant(layer, theirs, lambda child: type(child) in _OUR_CHILDREN)
 
 
-def _positive(in_channels: Any) -> Any:
-    if isinstance(in_channels, int):
-        return max(in_channels, 1)
-    return tuple(max(channels, 1) for channels in in_channels)
+def _positive(size: Any) -> Any:
+    if isinstance(size, int):
+        return max(size, 1)
+    return tuple(max(part, 1) for part in size)

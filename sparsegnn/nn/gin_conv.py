@@ -14,6 +14,7 @@ from sparsegnn.nn._inputs import Ends, Features, GraphLike, Size, as_graph, both
 from sparsegnn.nn.aggregate import aggregate, as_reduce, projects_first
 from sparsegnn.nn.first_linear import after_first_linear, first_linear
 from sparsegnn.nn.projection import product
+from sparsegnn.nn.reset import reset
 from sparsegnn.ops._edge_values import EdgeMask
 
 
@@ -60,7 +61,7 @@ class GINConv(torch.nn.Module):
 
     def reset_parameters(self) -> None:
         """Resets nn, layer by layer, and eps."""
-        _reset(self.nn)
+        reset(self.nn)
         with torch.no_grad():
             self.eps.fill_(self.initial_eps)
 
@@ -118,12 +119,3 @@ class GINConv(torch.nn.Module):
 
 def _product(matrix: Tensor, x: Features | None) -> Tensor | None:
     return None if x is None else product(matrix, x)
-
-
-def _reset(value: object) -> None:
-    """Calls `reset_parameters` of a module, or of those that it holds."""
-    if hasattr(value, "reset_parameters"):
-        value.reset_parameters()
-    elif isinstance(value, torch.nn.Module):
-        for child in value.children():
-            _reset(child)

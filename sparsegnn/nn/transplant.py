@@ -29,6 +29,7 @@ def transplant(
     for name, child in source._modules.items():
         fresh = target._modules.get(name)
         if child is None or not rebuilt(child):
+            vars(target).pop(name, None)
             target._modules[name] = child
         elif fresh is not None:
             if id(child) not in memo:  # two names of one child stay so

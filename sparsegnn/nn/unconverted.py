@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from sparsegnn.nn.aggregate import as_reduce
 from sparsegnn.nn.convert_rules import RULES, Rule
 
 _AGGREGATIONS = {
-    "sum": "SumAggregation", "mean": "MeanAggregation", "max": "MaxAggregation",
-    "min": "MinAggregation",
+    "add": "SumAggregation", "sum": "SumAggregation",
+    "mean": "MeanAggregation", "max": "MaxAggregation", "min": "MinAggregation",
+    "softmax": "SoftmaxAggregation", "powermean": "PowerMeanAggregation",
 }  # fmt: skip
 _HOOKED = ("propagate", "message", "aggregate", "message_and_aggregate", "edge_update")
 
@@ -78,14 +78,10 @@ def _unusual(layer: Any, rule: Rule) -> str | None:
 
 
 def _unsupported_aggregation(layer: Any, rule: Rule) -> str | None:
-    try:
-        reduce = as_reduce(layer.aggr)
-    except ValueError:
-        return f"aggr={layer.aggr!r} is not supported"
-    if not rule.any_aggr and reduce != "sum":
+    if layer.aggr not in rule.aggregations:
         return f"aggr={layer.aggr!r} is not supported"
     kind = type(layer.aggr_module).__name__
-    return None if kind == _AGGREGATIONS[reduce] else f"its aggregation is a {kind}"
+    return None if kind == _AGGREGATIONS[layer.aggr] else f"its aggregation is a {kind}"
 
 
 def _message_passing() -> Any:

@@ -44,6 +44,12 @@ def sequential() -> nn.Module:
     )
 
 
+def deep(**options: Any) -> nn.Module:
+    first = pyg.GENConv(8, 4, **options)
+    layer = pyg.DeepGCNLayer(pyg.GENConv(4, 4, **options), nn.LayerNorm(4), nn.ReLU())
+    return pyg.Sequential("x, edges", [(first, "x, edges -> x"), (layer, "x, edges -> x")])
+
+
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "GCN": lambda: pyg.GCN(8, 16, 3, 5, dropout=0.5),
     "GCN jk cat": lambda: pyg.GCN(8, 16, 3, 5, jk="cat", norm="batch_norm"),
@@ -57,6 +63,10 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "GAT edges": lambda: pyg.GAT(8, 16, 2, 5, v2=True, edge_dim=3),
     "Sequential": sequential,
     "nested": Nested,
+    "GEN": lambda: deep(t=0.1, learn_t=True, norm="layer", bias=True, edge_dim=3),
+    "GEN power": lambda: deep(aggr="power", p=2.0, msg_norm=True, learn_msg_scale=True),
+    "GEN semi": lambda: deep(aggr="softmax_sg", t=0.3, num_layers=1, msg_norm=True),
+    "GEN max": lambda: deep(aggr="max", norm="instance"),
     "a layer": lambda: pyg.GCNConv(8, 5, bias=False),
 }
 
@@ -77,8 +87,9 @@ def same(actual: torch.Tensor, expected: torch.Tensor) -> None:
 
 
 def gradients_of(y: torch.Tensor, parameters: dict[str, nn.Parameter]) -> dict[str, torch.Tensor]:
-    found = torch.autograd.grad(y.square().sum(), list(parameters.values()), allow_unused=True)
-    return {name: g for name, g in zip(parameters, found, strict=True) if g is not None}
+    wanted = {name: p for name, p in parameters.items() if p.requires_grad}
+    found = torch.autograd.grad(y.square().sum(), list(wanted.values()), allow_unused=True)
+    return {name: g for name, g in zip(wanted, found, strict=True) if g is not None}
 
 
 def is_pyg(model: nn.Module) -> bool:
@@ -262,6 +273,8 @@ LAZY: dict[str, Callable[[], nn.Module]] = {
     "GATv2": lambda: pyg.GATv2Conv(-1, 4, heads=2),
     "SAGE": lambda: pyg.SAGEConv((-1, -1), 4),
     "GraphConv": lambda: pyg.GraphConv(-1, 4),
+    "GEN": lambda: pyg.GENConv(-1, 1, norm="layer", edge_dim=-1),
+    "GEN pair": lambda: pyg.GENConv((-1, -1), 4, norm="layer"),
 }
 
 
@@ -298,7 +311,7 @@ def test_our_own_models_become_pygs() -> None:
     assert back.dropout.p == 0.5
     assert [id(p) for p in back.parameters()] == parameters
     same(back(x, EDGES), expected)
-    for name in ("GAT", "GATv2", "SAGE", "GIN", "GraphConv"):
+    for name in ("GAT", "GATv2", "SAGE", "GIN", "GraphConv", "GEN"):
         layer = OURS[name]()
         expected = layer(x, EDGES)
         shared = getattr(layer, "share_weights", False)
@@ -314,6 +327,7 @@ OURS: dict[str, Callable[[], nn.Module]] = {
     "SAGE": lambda: sg.nn.SAGEConv(8, 4, project=True, normalize=True),
     "GIN": lambda: sg.nn.GINConv(nn.Sequential(nn.Linear(8, 4)), 0.5, True),
     "GraphConv": lambda: sg.nn.GraphConv(8, 4, aggr="mean"),
+    "GEN": lambda: sg.nn.GENConv(8, 4, t=0.3, learn_t=True, norm="layer", msg_norm=False),
 }
 
 

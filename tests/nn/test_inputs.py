@@ -25,6 +25,8 @@ LAYERS: dict[str, Callable[[Any], nn.Module]] = {
     "SAGE max": lambda library: library.SAGEConv(8, 4, aggr="max"),
     "GIN": lambda library: library.GINConv(nn.Sequential(nn.Linear(8, 4))),
     "GraphConv": lambda library: library.GraphConv(8, 4),
+    "GEN": lambda library: library.GENConv(8, 4, norm="layer", learn_t=True),
+    "GEN power": lambda library: library.GENConv(8, 8, "powermean", p=2.0, norm="layer"),
 }
 STATIC = {"GCN", "GCN plain", "SAGE", "SAGE max", "GIN", "GraphConv"}
 
