@@ -3,7 +3,8 @@
 Usage: `python -m bench.profile_attention [--graphs NAME ...] [--threads N] [--out FILE]`. The parts
 are timed alone, one after the other, on the inputs of the layer: the fused operator, the dense
 projection that both sides share, and the scores of sources and targets. `bound` is the ratio that a
-fused operator of no cost would reach.
+fused operator of no cost would reach. `memory` is the peak of either side, and what ours holds then
+in units of one row of all heads per node.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 import sparsegnn as sg
+from bench.cases import Case
 from bench.environment import describe
 from bench.graphs import GRAPHS, PUBMED, GraphInput
 from bench.harness import Plan, measure
+from bench.memory import held_at_peak, peak_bytes
 from bench.ops import gat
 from sparsegnn.data.files import write_atomic
 from sparsegnn.nn.attention import with_one_loop_each
@@ -44,6 +47,18 @@ def profile(graph: GraphInput, heads: int, width: int) -> dict[str, object]:
         "share_of_operator": found["operator"] / layer,
         "share_of_projection": found["projection"] / layer,
         "bound": theirs / (layer - found["operator"]),
+        "memory": memory_of(case, edges.num_nodes * heads * width * 4),
+    }
+
+
+def memory_of(case: Case, unit: int) -> dict[str, object]:
+    """Peaks in bytes, their ratio, and the tensors of ours that make the peak."""
+    peaks = {name: peak_bytes(run) for name, run in case.alternatives.items()}
+    held = held_at_peak(case.alternatives[gat.OURS], least=unit // 20)
+    return {
+        "peak_bytes": peaks,
+        "ratio": peaks[gat.PYG] / peaks[gat.OURS],
+        "held": [{"units": block.bytes / unit, "operator": block.operator} for block in held],
     }
 
 

@@ -1,10 +1,12 @@
 """What binds one aggregation of the grid: bytes, bandwidth, counters, and its time without misses.
 
-Usage: `python -m bench.profile_kernels spmm/uk-2007-05-100000/width=128 ... [--bf16] [--out FILE]`
+Usage: `python -m bench.profile_kernels spmm/uk-2007-05-100000/width=128 ... [--bf16] [--out FILE]`,
+or `spmm-max/...` for the largest message instead of the sum.
 
 `near` is the same kernel with every column set to 0, so that every gather hits the L1 cache: the
-time of everything but memory. Counters come from `perf stat` around repeated calls and say so where
-the machine has none.
+time of everything but memory. `result` is a tensor of the size of the result, made and filled: what
+new memory and the system's clearing of it cost by themselves. Counters come from `perf stat` around
+repeated calls and say so where the machine has none.
 """
 
 from __future__ import annotations
@@ -38,15 +40,18 @@ COUNTED_S = 1.0
 ATTACH_S = 0.3  # perf needs a moment, in which this process sleeps
 
 
+REDUCE = {"spmm": "sum", "spmm-max": "max"}  # by the first part of a case name
+
+
 def parse(case: str) -> tuple[str, int]:
-    """Graph and width of a case name `spmm/GRAPH/width=W`.
+    """Graph and width of a case name `spmm/GRAPH/width=W` or `spmm-max/GRAPH/width=W`.
 
     Raises:
         ValueError: The name is none of the grid.
     """
     parts = case.split("/")
     known = [graph.name for graph in GRAPHS]
-    fits = len(parts) == 3 and parts[0].startswith("spmm") and parts[2].startswith("width=")
+    fits = len(parts) == 3 and parts[0] in REDUCE and parts[2].startswith("width=")
     if not fits or parts[1] not in known or not parts[2][6:].isdigit():
         raise ValueError(f"case must be spmm/GRAPH/width=W, GRAPH one of {known}, got {case}.")
     return parts[1], int(parts[2][6:])
@@ -61,9 +66,9 @@ def profile(case: str, bf16: bool) -> dict[str, object]:
     """Time, rates and counters of one case."""
     name, width = parse(case)
     edges = next(graph for graph in GRAPHS if graph.name == name).load()
-    far, near = calls(edges, width, bf16)
-    timings = measure({"spmm": far, "near": near}, PLAN)
-    seconds, bound = (timings[key].wall.median for key in ("spmm", "near"))
+    far, near, result = calls(edges, width, bf16, REDUCE[case.split("/")[0]])
+    timings = measure({"spmm": far, "near": near, "result": result}, PLAN)
+    seconds, bound, cleared = (timings[key].wall.median for key in ("spmm", "near", "result"))
     copy = copy_bandwidth()
     traffic = Traffic.of_spmm(edges, width, 2 if bf16 else 4)
     return {
@@ -72,6 +77,7 @@ def profile(case: str, bf16: bool) -> dict[str, object]:
         "threads": torch.get_num_threads(),
         "milliseconds": 1e3 * seconds,
         "milliseconds_near": 1e3 * bound,
+        "milliseconds_result": 1e3 * cleared,
         "share_of_memory": 1.0 - bound / seconds,
         "gathered_bytes": traffic.gathered,
         "compulsory_bytes": traffic.compulsory,
@@ -83,17 +89,16 @@ def profile(case: str, bf16: bool) -> dict[str, object]:
     }
 
 
-def calls(
-    edges: EdgeList, width: int, bf16: bool
-) -> tuple[Callable[[], object], Callable[[], object]]:
-    """The aggregation, and the same with all gathers in the L1 cache."""
+def calls(edges: EdgeList, width: int, bf16: bool, reduce: str) -> tuple[Callable[[], object], ...]:
+    """The aggregation, the same with all gathers in the L1 cache, and its result alone."""
     x = torch.randn(edges.num_nodes, width, generator=torch.Generator().manual_seed(1))
     x = x.to(torch.bfloat16) if bf16 else x
     graph = graph_of(edges)
     near = with_near_columns(graph)
     return (
-        lambda: sg.ops.spmm(graph, x, edge_weight=edges.weight),
-        lambda: sg.ops.spmm(near, x, edge_weight=edges.weight),
+        lambda: sg.ops.spmm(graph, x, edge_weight=edges.weight, reduce=reduce),
+        lambda: sg.ops.spmm(near, x, edge_weight=edges.weight, reduce=reduce),
+        lambda: torch.zeros_like(x),
     )
 
 

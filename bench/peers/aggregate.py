@@ -37,6 +37,18 @@ def torch_csr_largest(edges: EdgeList, x: Tensor, index: torch.dtype) -> Callabl
     return lambda: torch.sparse.mm(matrix, x, reduce="amax")
 
 
+def torch_largest(edges: EdgeList, index: torch.dtype) -> Callable[[Tensor, Tensor], Tensor]:
+    """The same of given weights, with torch's own gradients of features and weights."""
+    plain = edges.scipy()
+    rows, columns = (torch.from_numpy(part).to(index) for part in (plain.indptr, plain.indices))
+
+    def apply(x: Tensor, weight: Tensor) -> Tensor:
+        matrix = torch.sparse_csr_tensor(rows, columns, weight, plain.shape, check_invariants=False)
+        return torch.sparse.mm(matrix, x, reduce="amax")
+
+    return apply
+
+
 def scipy_csr(edges: EdgeList, x: Tensor) -> Callable[[], Tensor]:
     """CSR times dense in scipy: one thread, whatever the setting."""
     matrix, dense = edges.scipy(), x.numpy()

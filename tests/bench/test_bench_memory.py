@@ -3,7 +3,7 @@ import torch
 
 from bench.bandwidth import Traffic, copy_bandwidth, with_copy_fraction
 from bench.inputs import EdgeList
-from bench.memory import _peak, peak_bytes
+from bench.memory import _peak, held_at_peak, peak_bytes
 from bench.schema import CaseRecord
 from bench.stats import summarize
 
@@ -25,6 +25,18 @@ def test_results_and_temporaries_are_counted() -> None:
         return second.clone()
 
     assert peak_bytes(with_temporary) == 2 * MIB
+
+
+def test_what_is_held_at_the_peak_is_named() -> None:
+    def run() -> torch.Tensor:
+        first = torch.zeros(MIB, dtype=torch.uint8)
+        second = first.clone()
+        del first
+        return second
+
+    held = held_at_peak(run, least=MIB)
+    assert [block.bytes for block in held] == [MIB, MIB]
+    assert "zeros" in held[0].operator and "clone" in held[1].operator
 
 
 def test_memory_of_a_backward_pass_is_counted() -> None:

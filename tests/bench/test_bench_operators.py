@@ -7,13 +7,16 @@ from bench.cases import Case, agreement
 from bench.inputs import EdgeList, distinct_rows
 from bench.ops import (
     block_linear,
+    compact_linear,
     drop_and_grow,
     gat,
     gatv2,
+    grow_scores,
     sddmm,
     sparse_linear,
     spgemm,
     spmm,
+    spmm_max,
     spmm_rows,
     topk_mask,
     topk_rows,
@@ -25,6 +28,8 @@ def _small(edges: EdgeList) -> Iterator[Case]:
     yield spmm.half_width(edges, 8)
     yield spmm.training(edges, 4)
     yield spmm.training(edges, 4, with_pyg=False)
+    yield spmm_max.training(edges, 4)
+    yield compact_linear.product(30, 12, 8, 0.5)
     yield sddmm.dots(edges, 6)
     yield gat.forward(edges, 2, 3)
     yield gat.training(edges, 2, 4)
@@ -65,3 +70,10 @@ def test_rows_to_select_from_have_no_ties() -> None:
     x = distinct_rows(2000, 256, torch.Generator().manual_seed(0))
     assert (x.sort(dim=1).values.diff(dim=1) > 0).all()
     assert abs(float(x.std()) - 1.0) < 0.01
+
+
+def test_growth_chooses_the_same_magnitudes() -> None:
+    case = grow_scores.selection(20, 12, 16)
+    for run in case.alternatives.values():
+        chosen = run()
+        assert isinstance(chosen, torch.Tensor) and chosen.numel() == case.params["k"]

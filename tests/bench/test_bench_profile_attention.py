@@ -20,4 +20,5 @@ def test_a_profile_splits_the_layer(
         parts = found["milliseconds"]
         assert {"operator", "projection", "scores"} <= set(parts)
         assert found["ratio"] == parts[profile_attention.gat.PYG] / parts["sparsegnn"]
+        assert found["memory"]["ratio"] > 1 and found["memory"]["held"]
         assert found["share_of_projection"] == parts["projection"] / parts["sparsegnn"]

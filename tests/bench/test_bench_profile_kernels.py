@@ -9,8 +9,15 @@ from bench.graphs import GraphInput
 
 
 def test_case_names_are_those_of_the_grid() -> None:
-    assert profile_kernels.parse("spmm/power-law-170000-2300000/width=64")[1] == 64
-    for wrong in ("spmm", "spmm/nowhere/width=64", "sddmm/pubmed/width=1", "spmm/pubmed/wide"):
+    for family in profile_kernels.REDUCE:
+        assert profile_kernels.parse(f"{family}/power-law-170000-2300000/width=64")[1] == 64
+    for wrong in (
+        "spmm",
+        "spmm-bf16/pubmed/width=16",
+        "spmm/nowhere/width=64",
+        "sddmm/pubmed/width=1",
+        "spmm/pubmed/wide",
+    ):
         with pytest.raises(ValueError, match="case must be spmm/GRAPH/width=W"):
             profile_kernels.parse(wrong)
 
@@ -37,7 +44,9 @@ def test_a_profile_holds_bytes_and_bound(
     monkeypatch.setattr(profile_kernels, "counters", lambda run: "none")
     copy = profile_kernels.copy_bandwidth(mebibytes=1, rounds=2)
     monkeypatch.setattr(profile_kernels, "copy_bandwidth", lambda: copy)
-    profile_kernels.main([f"spmm/{small.name}/width=8", "--bf16", "--threads", "1"])
-    (found,) = json.loads(capsys.readouterr().out)["profiles"]
+    names = [f"{family}/{small.name}/width=8" for family in ("spmm", "spmm-max")]
+    profile_kernels.main([*names, "--bf16", "--threads", "1"])
+    found, largest = json.loads(capsys.readouterr().out)["profiles"]
+    assert [found["case"], largest["case"]] == names and largest["milliseconds_result"] > 0
     assert found["features"] == "bf16" and found["milliseconds"] > 0
     assert found["gathered_bytes"] == 300 * (8 * 2 + 8) + 51 * 4 + 50 * 16
