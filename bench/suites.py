@@ -16,7 +16,7 @@ import sparsegnn as sg
 from bench import grid, ops
 from bench.bars import BARS
 from bench.cases import Builders, Case, run_case
-from bench.end_to_end import gcn, mask_epoch, models, search
+from bench.end_to_end import gcn, mask_epoch, models, res_gcn, search
 from bench.end_to_end.setting import Setting
 from bench.graphs import POWER_LAW
 from bench.harness import QUICK, Plan
@@ -117,6 +117,8 @@ def _end_to_end(shared: Shared) -> Builders:
         found["gcn-forward/cora-random"] = lambda: gcn.forward(
             shared.setting, gcn.random_of_same_size(shared.setting), "random"
         )
+    if shared.mode == "full":
+        found[f"res-gcn-train/{POWER_LAW.name}/28"] = lambda: res_gcn.training(POWER_LAW.load(), 28)
     return found
 
 

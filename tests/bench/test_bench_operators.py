@@ -13,6 +13,7 @@ from bench.ops import (
     gatv2,
     grow_scores,
     sddmm,
+    softmax_aggregate,
     sparse_linear,
     spgemm,
     spmm,
@@ -35,6 +36,7 @@ def _small(edges: EdgeList) -> Iterator[Case]:
     yield gat.training(edges, 2, 4)
     yield gat.training(edges, 3, 8, with_pyg=False)
     yield gatv2.training(edges, 2, 4)
+    yield softmax_aggregate.training(edges, 5)
     yield sparse_linear.product(33, 40, 17, 0.9)
     yield sparse_linear.training(33, 40, 17, 0.9)
     yield block_linear.product(33, 48, 32, 16, 0.5)
