@@ -102,22 +102,16 @@ struct GatCase {
         grad_dst(s_dst.size()),
         grad_src(s_src.size()),
         grad_score(m.edge_score ? edge_score.size() : 0) {
-    for (auto* rows : {&x, &grad}) {
-      for (int64_t i = 0; i < rows->size(); ++i) (*rows)[i] = from_double<T>(random.uniform(-1, 1));
-    }
-    for (auto* scores : {&s_dst, &s_src, &edge_score}) {
-      for (int64_t i = 0; i < scores->size(); ++i) {
-        (*scores)[i] = static_cast<Acc>(random.uniform(-2, 2));
-      }
-    }
-    for (int64_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<uint8_t>(random.bits());
+    for (auto* rows : {&x, &grad}) fill(random, *rows, -1, 1);
+    for (auto* scores : {&s_dst, &s_src, &edge_score}) fill(random, *scores, -2, 2);
+    fill_bits(random, bits);
     if (mode.poison) drop_and_poison();
     for (int64_t i = 0; i < graph.num_rows; ++i) {
       for (int64_t h = 0; h < mode.heads; ++h) define(i, h);
     }
   }
 
-  bool kept(int64_t id) const { return !mode.bits || (bits[id / 8] >> (id % 8) & 1) != 0; }
+  bool kept(int64_t id) const { return !mode.bits || bit_of(bits, id); }
 
   void drop_and_poison() {
     const int64_t heads = mode.heads;
@@ -125,12 +119,10 @@ struct GatCase {
       for (int64_t c = 0; c < heads * width; ++c) x[j * heads * width + c] = from_double<T>(kNaN);
       for (int64_t h = 0; h < heads; ++h) s_src[j * heads + h] = static_cast<Acc>(kInf);
     }
+    keep_even_columns(graph, csr, bits);
     for (int64_t e = 0; e < graph.nnz(); ++e) {
       const int64_t id = csr.id(e);
-      const auto bit = static_cast<uint8_t>(1u << (id % 8));
-      const bool keep = graph.col[e] % 2 == 0;
-      bits[id / 8] = static_cast<uint8_t>(keep ? bits[id / 8] | bit : bits[id / 8] & ~bit);
-      for (int64_t h = 0; h < heads && !keep; ++h) {
+      for (int64_t h = 0; h < heads && !bit_of(bits, id); ++h) {
         edge_score[id * heads + h] = static_cast<Acc>(kNaN);
       }
     }

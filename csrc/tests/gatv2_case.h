@@ -33,12 +33,10 @@ struct Gatv2Case {
     for (auto* rows : {&x, &x_dst}) {
       for (int64_t i = 0; i < rows->size(); ++i) (*rows)[i] = eighths();
     }
-    for (int64_t i = 0; i < grad.size(); ++i) grad[i] = from_double<T>(random.uniform(-1, 1));
+    fill(random, grad, -1, 1);
     const double largest = 3.0 / static_cast<double>(width + 1);
-    for (int64_t i = 0; i < att.size(); ++i) {
-      att[i] = static_cast<Acc>(random.uniform(-largest, largest));
-    }
-    for (int64_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<uint8_t>(random.bits());
+    fill(random, att, -largest, largest);
+    fill_bits(random, bits);
     if (mode.poison) drop_and_poison();
     for (int64_t i = 0; i < graph.num_rows; ++i) {
       for (int64_t h = 0; h < mode.heads; ++h) define(i, h);
@@ -48,19 +46,14 @@ struct Gatv2Case {
   // Sums of two are exact in every type: no rounding decides their sign.
   T eighths() { return from_double<T>(static_cast<double>(random.below(33) - 16) / 8); }
 
-  bool kept(int64_t id) const { return !mode.bits || (bits[id / 8] >> (id % 8) & 1) != 0; }
+  bool kept(int64_t id) const { return !mode.bits || bit_of(bits, id); }
 
   void drop_and_poison() {
     const int64_t columns = mode.heads * width;
     for (int64_t j = 1; j < graph.num_cols; j += 2) {
       for (int64_t c = 0; c < columns; ++c) x[j * columns + c] = from_double<T>(kNaN);
     }
-    for (int64_t e = 0; e < graph.nnz(); ++e) {
-      const int64_t id = csr.id(e);
-      const auto bit = static_cast<uint8_t>(1u << (id % 8));
-      const bool keep = graph.col[e] % 2 == 0;
-      bits[id / 8] = static_cast<uint8_t>(keep ? bits[id / 8] | bit : bits[id / 8] & ~bit);
-    }
+    keep_even_columns(graph, csr, bits);
   }
 
   struct Edge {

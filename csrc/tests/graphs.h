@@ -105,4 +105,14 @@ class Csr {
   Buffer<Index> edge_id_;
 };
 
+// Bits that keep the edges into even columns, and drop all others.
+template <typename Index>
+void keep_even_columns(const Graph& graph, const Csr<Index>& csr, Buffer<uint8_t>& bits) {
+  memset(bits.data(), 0, static_cast<size_t>(bits.size()));
+  for (int64_t e = 0; e < graph.nnz(); ++e) {
+    const int64_t id = csr.id(e);
+    if (graph.col[e] % 2 == 0) bits[id / 8] = static_cast<uint8_t>(bits[id / 8] | 1u << (id % 8));
+  }
+}
+
 }  // namespace test

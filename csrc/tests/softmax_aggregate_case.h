@@ -37,9 +37,9 @@ class SoftmaxProblem {
         x_(sources * stride_, mode.offset),
         t_(width),
         bits_((graph.nnz() + 7) / 8) {
-    for (int64_t i = 0; i < x_.size(); ++i) x_[i] = from_double<T>(random_.uniform(-2, 2));
-    for (int64_t c = 0; c < width; ++c) t_[c] = static_cast<Acc>(random_.uniform(-1, 3));
-    for (int64_t i = 0; i < bits_.size(); ++i) bits_[i] = static_cast<uint8_t>(random_.bits());
+    test::fill(random_, x_, -2, 2);
+    test::fill(random_, t_, -1, 3);
+    fill_bits(random_, bits_);
     for (int64_t e = 0; e < graph.nnz() && mode.poison; ++e) set_bit(csr_.id(e), !poisoned(e));
   }
 
@@ -58,7 +58,7 @@ class SoftmaxProblem {
     for (int64_t row = 0; row < graph_.num_rows; ++row) {
       for (int64_t e = graph_.rowptr[row]; e < graph_.rowptr[row + 1]; ++e) {
         const int64_t id = csr_.id(e);
-        if (mode_.bits && (bits_[id / 8] >> (id % 8) & 1) == 0) continue;
+        if (mode_.bits && !bit_of(bits_, id)) continue;
         for (int64_t c = 0; c < width_; ++c) fn(row, graph_.col[e], c);
       }
     }
@@ -203,9 +203,7 @@ class SoftmaxBackward : public SoftmaxProblem<T, Index> {
         dx_magnitude(Base::zeros(dx.size())),
         dt(Base::zeros(width)),
         dt_magnitude(Base::zeros(width)) {
-    for (int64_t i = 0; i < grad_.size(); ++i) {
-      grad_[i] = from_double<T>(this->random_.uniform(-1, 1));
-    }
+    test::fill(this->random_, grad_, -1, 1);
     define_targets();
     define();
   }

@@ -72,24 +72,15 @@ class SpmmCase {
   }
 
  private:
-  template <typename Values>
-  void draw_values(Values& values, double low, double high) {
-    for (int64_t i = 0; i < values.size(); ++i) {
-      values[i] = static_cast<Acc>(random_.uniform(low, high));
-    }
-  }
-
   void draw_inputs(const Graph& graph) {
-    for (int64_t i = 0; i < x_.size(); ++i) x_[i] = from_double<T>(random_.uniform(-1, 1));
-    draw_values(weight_, -1, 1);
-    draw_values(mask_, 0, 1);
-    draw_values(row_scale_, 0.2, 1);
-    draw_values(col_scale_, 0.2, 1);
-    draw_values(bias_, -1, 1);
-    for (int64_t i = 0; i < residual_.size(); ++i) {
-      residual_[i] = from_double<O>(random_.uniform(-1, 1));
-    }
-    for (int64_t i = 0; i < bits_.size(); ++i) bits_[i] = static_cast<uint8_t>(random_.bits());
+    fill(random_, x_, -1, 1);
+    fill(random_, weight_, -1, 1);
+    fill(random_, mask_, 0, 1);
+    fill(random_, row_scale_, 0.2, 1);
+    fill(random_, col_scale_, 0.2, 1);
+    fill(random_, bias_, -1, 1);
+    fill(random_, residual_, -1, 1);
+    fill_bits(random_, bits_);
     if (mode_.poison) drop_and_poison(graph);
   }
 
@@ -100,15 +91,10 @@ class SpmmCase {
       for (int64_t f = 0; f < width_; ++f) x_[j * stride_ + f] = worst[(j + f) % 3];
       col_scale_[j] = static_cast<Acc>(kNaN);
     }
+    keep_even_columns(graph, csr_, bits_);
     for (int64_t e = 0; e < graph.nnz(); ++e) {
       const int64_t id = csr_.id(e);
-      const auto bit = static_cast<uint8_t>(1u << (id % 8));
-      if (graph.col[e] % 2 == 0) {
-        bits_[id / 8] = static_cast<uint8_t>(bits_[id / 8] | bit);
-      } else {
-        bits_[id / 8] = static_cast<uint8_t>(bits_[id / 8] & ~bit);
-        weight_[id] = static_cast<Acc>(kInf);
-      }
+      if (!bit_of(bits_, id)) weight_[id] = static_cast<Acc>(kInf);
     }
   }
 
@@ -122,7 +108,7 @@ class SpmmCase {
         for (int64_t e = graph.rowptr[i]; e < graph.rowptr[i + 1]; ++e) {
           const int64_t j = graph.col[e];
           const int64_t id = csr_.id(e);
-          if (mode_.bits && (bits_[id / 8] >> (id % 8) & 1) == 0) continue;
+          if (mode_.bits && !bit_of(bits_, id)) continue;
           double term = to_double(x_[j * stride_ + f]);
           if (mode_.weight) term *= to_double(weight_[id]);
           if (mode_.mask) term *= to_double(mask_[id]);

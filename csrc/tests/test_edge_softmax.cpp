@@ -38,12 +38,8 @@ class EdgeCase {
         values_(graph.nnz() * mode.heads),
         grad_(graph.nnz() * mode.heads),
         bits_((graph.nnz() + 7) / 8) {
-    for (auto* buffer : {&dst_, &src_, &values_, &grad_}) {
-      for (int64_t i = 0; i < buffer->size(); ++i) {
-        (*buffer)[i] = static_cast<A>(random_.uniform(-3, 3));
-      }
-    }
-    for (int64_t i = 0; i < bits_.size(); ++i) bits_[i] = static_cast<uint8_t>(random_.bits());
+    for (auto* buffer : {&dst_, &src_, &values_, &grad_}) fill(random_, *buffer, -3, 3);
+    fill_bits(random_, bits_);
     poison();
   }
 
@@ -71,7 +67,7 @@ class EdgeCase {
   }
 
  private:
-  bool kept(int64_t id) const { return !mode_.bits || (bits_[id / 8] >> (id % 8) & 1) != 0; }
+  bool kept(int64_t id) const { return !mode_.bits || bit_of(bits_, id); }
 
   // NaN and Inf behind every dropped edge.
   void poison() {

@@ -55,14 +55,9 @@ class SddmmCase {
         bits_((graph.nnz() + 7) / 8),
         expected(graph.nnz()),
         magnitude(graph.nnz()) {
-    for (int64_t i = 0; i < a_.size(); ++i) a_[i] = from_double<T>(random_.uniform(-1, 1));
-    for (int64_t i = 0; i < b_.size(); ++i) b_[i] = from_double<T>(random_.uniform(-1, 1));
-    for (auto* values : {&coef_, &row_scale_, &col_scale_}) {
-      for (int64_t i = 0; i < values->size(); ++i) {
-        (*values)[i] = static_cast<Acc>(random_.uniform(0.2, 1));
-      }
-    }
-    for (int64_t i = 0; i < bits_.size(); ++i) bits_[i] = static_cast<uint8_t>(random_.bits());
+    for (auto* rows : {&a_, &b_}) fill(random_, *rows, -1, 1);
+    for (auto* values : {&coef_, &row_scale_, &col_scale_}) fill(random_, *values, 0.2, 1);
+    fill_bits(random_, bits_);
     if (mode.poison) drop_and_poison(graph);
     define(graph);
   }
@@ -81,18 +76,13 @@ class SddmmCase {
  private:
   int64_t extent(int64_t rows) const { return rows == 0 ? 0 : (rows - 1) * stride_ + width_; }
 
-  bool kept(int64_t id) const { return !mode_.bits || (bits_[id / 8] >> (id % 8) & 1) != 0; }
+  bool kept(int64_t id) const { return !mode_.bits || bit_of(bits_, id); }
 
   void drop_and_poison(const Graph& graph) {
     for (int64_t j = 1; j < graph.num_cols; j += 2) {
       b_[j * stride_] = from_double<T>(j % 4 == 1 ? kNaN : kInf);
     }
-    for (int64_t e = 0; e < graph.nnz(); ++e) {
-      const int64_t id = csr_.id(e);
-      const auto bit = static_cast<uint8_t>(1u << (id % 8));
-      const bool keep = graph.col[e] % 2 == 0;
-      bits_[id / 8] = static_cast<uint8_t>(keep ? bits_[id / 8] | bit : bits_[id / 8] & ~bit);
-    }
+    keep_even_columns(graph, csr_, bits_);
   }
 
   void define(const Graph& graph) {

@@ -61,12 +61,8 @@ class ExtremeCase {
     for (int64_t i = 0; i < x_.size(); ++i) {
       x_[i] = from_double<T>(mode.ties ? few[random_.below(7)] : random_.uniform(-1, 1));
     }
-    for (auto* values : {&weight_, &mask_}) {
-      for (int64_t i = 0; i < values->size(); ++i) {
-        (*values)[i] = static_cast<Acc>(random_.uniform(-1, 1));
-      }
-    }
-    for (int64_t i = 0; i < bits_.size(); ++i) bits_[i] = static_cast<uint8_t>(random_.bits());
+    for (auto* values : {&weight_, &mask_}) fill(random_, *values, -1, 1);
+    fill_bits(random_, bits_);
     for (int64_t i = 0; i < graph.num_rows; ++i) {
       for (int64_t f = 0; f < width; ++f) define(graph, i, f);
     }
@@ -104,7 +100,7 @@ class ExtremeCase {
     int64_t from = -1;
     for (int64_t e = graph.rowptr[i]; e < graph.rowptr[i + 1]; ++e) {
       const int64_t id = csr_.id(e);
-      if (mode_.bits && (bits_[id / 8] >> (id % 8) & 1) == 0) continue;
+      if (mode_.bits && !bit_of(bits_, id)) continue;
       Acc c = mode_.weight ? weight_[id] : Acc(1);
       if (mode_.mask) c *= mask_[id];
       const Acc value = c * static_cast<Acc>(to_double(x_[graph.col[e] * stride_ + f]));
@@ -178,9 +174,9 @@ void compare_gradients(const Graph& graph, int64_t width, const Mode& mode) {
   Buffer<T> g(graph.num_cols * width, mode.offset), x(graph.num_rows * width);
   Buffer<Index> arg(graph.num_cols * width);
   Buffer<Acc> weight(graph.nnz());
-  for (int64_t i = 0; i < g.size(); ++i) g[i] = from_double<T>(random.uniform(-1, 1));
-  for (int64_t i = 0; i < x.size(); ++i) x[i] = from_double<T>(random.uniform(-1, 1));
-  for (int64_t e = 0; e < graph.nnz(); ++e) weight[e] = static_cast<Acc>(random.uniform(-1, 1));
+  fill(random, g, -1, 1);
+  fill(random, x, -1, 1);
+  fill(random, weight, -1, 1);
   for (int64_t i = 0; i < arg.size(); ++i) arg[i] = -1;
   for (int64_t e = 0; e < graph.nnz(); ++e) {
     for (int64_t f = e % 3; f < width; f += 3) {

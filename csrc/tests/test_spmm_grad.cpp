@@ -69,16 +69,11 @@ class GradCase {
         dx_magnitude(graph.num_rows * width),
         d_edge(graph.nnz()),
         d_edge_magnitude(graph.nnz()) {
-    for (auto* rows : {&g_, &x_}) {
-      for (int64_t i = 0; i < rows->size(); ++i)
-        (*rows)[i] = from_double<T>(random_.uniform(-1, 1));
-    }
+    for (auto* rows : {&g_, &x_}) fill(random_, *rows, -1, 1);
     for (auto* values : {&weight_, &mask_, &source_scale_, &target_scale_}) {
-      for (int64_t i = 0; i < values->size(); ++i) {
-        (*values)[i] = static_cast<Acc>(random_.uniform(0.2, 1));
-      }
+      fill(random_, *values, 0.2, 1);
     }
-    for (int64_t i = 0; i < bits_.size(); ++i) bits_[i] = static_cast<uint8_t>(random_.bits());
+    fill_bits(random_, bits_);
     if (mode.poison) drop_and_poison(graph);
     define(graph);
   }
@@ -101,7 +96,7 @@ class GradCase {
  private:
   int64_t extent(int64_t rows) const { return rows == 0 ? 0 : (rows - 1) * stride_ + width_; }
 
-  bool kept(int64_t id) const { return !mode_.bits || (bits_[id / 8] >> (id % 8) & 1) != 0; }
+  bool kept(int64_t id) const { return !mode_.bits || bit_of(bits_, id); }
 
   void drop_and_poison(const Graph& graph) {
     for (int64_t i = 1; i < graph.num_cols; i += 2) {
@@ -110,12 +105,7 @@ class GradCase {
       }
       target_scale_[i] = static_cast<Acc>(kInf);
     }
-    for (int64_t e = 0; e < graph.nnz(); ++e) {
-      const int64_t id = csr_.id(e);
-      const auto bit = static_cast<uint8_t>(1u << (id % 8));
-      const bool keep = graph.col[e] % 2 == 0;
-      bits_[id / 8] = static_cast<uint8_t>(keep ? bits_[id / 8] | bit : bits_[id / 8] & ~bit);
-    }
+    keep_even_columns(graph, csr_, bits_);
   }
 
   // The definition in sgnn/spmm_grad.h, one edge at a time.

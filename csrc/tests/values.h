@@ -68,6 +68,14 @@ class Random {
   uint64_t state_;
 };
 
+inline void fill_bits(Random& random, Buffer<uint8_t>& bits) {
+  for (int64_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<uint8_t>(random.bits());
+}
+
+inline bool bit_of(const Buffer<uint8_t>& bits, int64_t i) {
+  return (bits[i / 8] >> (i % 8) & 1) != 0;
+}
+
 inline double to_double(float value) { return static_cast<double>(value); }
 inline double to_double(double value) { return value; }
 
@@ -88,6 +96,13 @@ inline double to_double(BFloat16 value) { return field_value(value.bits, 8, 7); 
 template <typename T>
 T from_double(double value) {
   return sgnn::from_acc<T>(static_cast<acc_t<T>>(value));
+}
+
+template <typename T>
+void fill(Random& random, Buffer<T>& values, double low, double high) {
+  for (int64_t i = 0; i < values.size(); ++i) {
+    values[i] = from_double<T>(random.uniform(low, high));
+  }
 }
 
 template <typename T>
