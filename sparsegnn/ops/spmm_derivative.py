@@ -17,7 +17,7 @@ _NUM_INPUTS = 19
 
 
 @register_fake("sparsegnn::spmm")
-def _spmm_fake(
+def spmm_fake(
     rowptr: Tensor,
     col: Tensor,
     edge_id: Tensor | None,
@@ -38,6 +38,7 @@ def _spmm_fake(
     seed: Tensor | None = None,
     out_dtype: torch.dtype | None = None,
 ) -> Tensor:
+    """Shape and dtype of the aggregated rows."""
     check_devices(rowptr, col, edge_id, t_rowptr, t_col, t_edge_id, x, weight, mask, bits)
     check_devices(rowptr, row_scale, col_scale, bias, residual, seed)
     torch._check(x.dim() == 2, lambda: f"x must have 2 dimensions, got shape {list(x.shape)}.")

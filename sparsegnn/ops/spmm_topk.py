@@ -9,11 +9,12 @@ from torch import Tensor
 
 from sparsegnn.ops._autocast import autocast
 from sparsegnn.ops._edge_values import EdgeMask, split_mask
-from sparsegnn.ops._library import as_acc, call, check_devices, register_fake
+from sparsegnn.ops._library import as_acc, call, register_fake
 from sparsegnn.ops._typed import check_tensor, typed
 from sparsegnn.ops._vmap import needs_grad
 from sparsegnn.ops.spmm import spmm
-from sparsegnn.ops.topk_rows import checked_by, checked_count, topk_rows
+from sparsegnn.ops.spmm_derivative import spmm_fake
+from sparsegnn.ops.topk_rows import checked_by, checked_count, topk_rows, topk_rows_fake
 
 if TYPE_CHECKING:
     from sparsegnn.graph import Graph
@@ -73,9 +74,7 @@ def spmm_topk(
         raise ValueError(f"reduce must be 'sum' or 'mean', got {reduce!r}.")
     check_tensor("x", x)
     magnitude = checked_by(by) == "magnitude"
-    width = x.shape[1] if x.dim() == 2 else 0
-    if x.dim() == 2 and not 0 <= checked_count(k, "k") <= width:
-        raise ValueError(f"k must lie in [0, {width}], the columns of x, got {k}.")
+    checked_count(k, "k")
     soft, bits = split_mask(edge_mask, g.num_edges)
     if x.device.type != "cpu" or needs_grad(x, edge_weight, soft, row_scale, col_scale, bias):
         y = spmm(
@@ -107,7 +106,7 @@ def spmm_topk(
         k,
         magnitude,
     )
-    return SparseRows._wrap(values, ids, width)
+    return SparseRows._wrap(values, ids, x.shape[1])
 
 
 @register_fake("sparsegnn::spmm_topk")
@@ -130,11 +129,6 @@ def _spmm_topk_fake(
     k: int,
     magnitude: bool,
 ) -> tuple[Tensor, Tensor]:
-    from sparsegnn.sparse_rows import id_dtype
-
-    check_devices(rowptr, col, edge_id, t_rowptr, t_col, t_edge_id, x, weight, mask, bits)
-    check_devices(rowptr, row_scale, col_scale, bias)
-    torch._check(x.dim() == 2, lambda: f"x must have 2 dimensions, got shape {list(x.shape)}.")
-    torch._check(k <= x.shape[1], lambda: f"k must lie in [0, {x.shape[1]}], got {k}.")
-    shape = (rowptr.shape[0] - 1, k)
-    return x.new_empty(shape), x.new_empty(shape, dtype=id_dtype(x.shape[1]))
+    csr = (rowptr, col, edge_id, t_rowptr, t_col, t_edge_id)
+    values = (weight, mask, bits, row_scale, col_scale, bias)
+    return topk_rows_fake(spmm_fake(*csr, x, *values, mean, relu), k, magnitude)

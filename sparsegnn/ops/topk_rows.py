@@ -104,7 +104,8 @@ def _count_of(size: int, count: int | None, fraction: float | None) -> int:
 
 
 @register_fake("sparsegnn::topk_rows")
-def _topk_rows_fake(x: Tensor, k: int, magnitude: bool) -> tuple[Tensor, Tensor]:
+def topk_rows_fake(x: Tensor, k: int, magnitude: bool) -> tuple[Tensor, Tensor]:
+    """Shapes and dtypes of the kept entries of x, and of their columns."""
     from sparsegnn.sparse_rows import id_dtype
 
     torch._check(x.dim() == 2, lambda: f"x must have 2 dimensions, got shape {list(x.shape)}.")
