@@ -27,6 +27,22 @@ def attempt(call):
 """
 
 CASES = {
+    "layers": {
+        "sg.nn.GCNConv(4, 2)(x[:, :3], g)": "GCNConv(4, 2): x must have shape [N, 4], got [3, 3]",
+        "sg.nn.GCNConv(4, 2)((x, x), g)": "GCNConv(4, 2): x must be a tensor or a SparseMatrix",
+        "sg.nn.GCNConv(4, 2)(x, g, torch.rand(5))": "edge_weight must have shape [4], got [5]",
+        "sg.nn.SAGEConv(4, 2)(x[:2], g)": "x must have one row per node of the graph, 3, got 2",
+        "sg.nn.SAGEConv(4, 2)(x, torch.tensor([[0], [7]]))": "must lie in [0, 3)",
+        "sg.nn.SAGEConv(4, 2)(x, torch.rand(2, 3))": "edge_index must have an integer dtype",
+        "sg.nn.GraphConv(4, 2)(x, g, edge_mask=keep[:3])": "edge_mask must have shape [4], got [3]",
+        "sg.nn.GraphConv(4, 2)(x, g, size=(3, 4))": "size must fit x, (3, 3), got (3, 4)",
+        "sg.nn.GATConv(4, 2)(X, g)": "GATConv(4, 2, heads=1): x must have shape",
+        "sg.nn.GATv2Conv(4, 2)((x, None), g)": "x must hold features of the targets, got None",
+        "sg.nn.GINConv(torch.nn.Sequential(torch.nn.Linear(4, 2)))(x[:, :3], g)": "x must have",
+        "sg.nn.GENConv(4, 2)(x, g, torch.rand(4, 3))": "edge_attr must have shape [4, 2], got",
+        "sg.nn.GENConv(4, 2)(x, g, edge_mask=w)": "edge_mask must be bool or a Mask",
+        "sg.nn.convert(g)": "model must be a torch.nn.Module, got Graph",
+    },
     "spmm": {
         "ops.spmm(g, torch.randn(4, 4))": "x must have one row per source node",
         "ops.spmm(g, torch.randn(3))": "x must have 2 dimensions",
