@@ -38,7 +38,8 @@ Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
 int64_t spmm_workspace(const SpmmArgs&) { return 0; }
 Status spmm_cuda(const SpmmArgs&, void*, Stream) { return kMissing; }
 Status hard_concrete_cuda(const HardConcreteArgs&, Stream) { return kMissing; }
-Status spmm_extreme_cuda(const SpmmExtremeArgs&, Stream) { return kMissing; }
+int64_t spmm_extreme_workspace(const SpmmExtremeArgs&) { return 0; }
+Status spmm_extreme_cuda(const SpmmExtremeArgs&, void*, Stream) { return kMissing; }
 Status spmm_extreme_grad_cuda(const SpmmExtremeGradArgs&, Stream) { return kMissing; }
 int64_t spmm_grad_workspace(const SpmmGradArgs&) { return 0; }
 Status spmm_grad_cuda(const SpmmGradArgs&, void*, Stream) { return kMissing; }
@@ -47,9 +48,10 @@ Status walk_weights_cuda(const WalkWeightsArgs&, Stream) { return kMissing; }
 Status sddmm_cuda(const SddmmArgs&, Stream) { return kMissing; }
 
 Status edge_scores_cuda(const EdgeScoresArgs&, Stream) { return kMissing; }
-Status edge_sum_cuda(const EdgeSumArgs&, Stream) { return kMissing; }
-Status edge_softmax_cuda(const EdgeSoftmaxArgs&, Stream) { return kMissing; }
-Status edge_softmax_grad_cuda(const EdgeSoftmaxGradArgs&, Stream) { return kMissing; }
+int64_t edge_rows_workspace(const CsrArg&, DType, int64_t) { return 0; }
+Status edge_sum_cuda(const EdgeSumArgs&, void*, Stream) { return kMissing; }
+Status edge_softmax_cuda(const EdgeSoftmaxArgs&, void*, Stream) { return kMissing; }
+Status edge_softmax_grad_cuda(const EdgeSoftmaxGradArgs&, void*, Stream) { return kMissing; }
 
 int64_t gat_workspace(const GatArgs&) { return 0; }
 int64_t gat_grad_workspace(const GatGradArgs&) { return 0; }

@@ -1,51 +1,13 @@
-// Values per edge and head. Sums and softmax: one warp per row and head, lanes over the stored
-// positions, lanes added in a fixed tree. Scores: one warp per 32 stored positions.
+// Values per edge and head. Scores: one warp per 32 stored positions, here. Sums and softmax along
+// rows: edge_rows.cuh.
 #pragma once
 
 #include "device/row_search.cuh"
-#include "device/softmax.cuh"
+#include "edge_rows.cuh"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
 
 namespace sgnn {
-
-inline constexpr int kEdgeThreads = 128;
-inline constexpr int kEdgeBlocks = 8;  // resident, asked of the compiler
-inline constexpr int kEdgeWarps = kEdgeThreads / kWarpSize;
-
-__device__ __forceinline__ int64_t edge_warp() {
-  return static_cast<int64_t>(blockIdx.x) * kEdgeWarps + threadIdx.x / kWarpSize;
-}
-
-// What a warp of one row and head walks over.
-template <typename Index>
-struct RowOfHead {
-  const CsrView<Index>& csr;
-  const uint8_t* bits;
-  int64_t heads;
-  int64_t row;
-  int64_t head;
-
-  __device__ __forceinline__ RowOfHead(const CsrView<Index>& graph, const uint8_t* kept,
-                                       int64_t num_heads, int64_t warp)
-      : csr(graph), bits(kept), heads(num_heads), row(warp / num_heads), head(warp % num_heads) {}
-
-  __device__ __forceinline__ bool valid() const { return row < csr.num_rows; }
-
-  // Calls kept(i) or dropped(i) with the place i of this head's value, for this lane's edges.
-  template <typename Kept, typename Dropped>
-  __device__ __forceinline__ void each(Kept&& kept, Dropped&& dropped) const {
-    const int64_t end = csr.rowptr[row + 1];
-    for (int64_t e = csr.rowptr[row] + threadIdx.x % kWarpSize; e < end; e += kWarpSize) {
-      const int64_t id = csr.value_index(e);
-      if (bits == nullptr || test_bit(bits, id)) {
-        kept(id * heads + head);
-      } else {
-        dropped(id * heads + head);
-      }
-    }
-  }
-};
 
 template <typename Acc, typename Index>
 struct EdgeScoresParams {
@@ -83,42 +45,47 @@ __global__ void __launch_bounds__(kEdgeThreads, kEdgeBlocks)
   }
 }
 
-template <typename Acc, typename Index>
-__global__ void __launch_bounds__(kEdgeThreads, kEdgeBlocks)
-    edge_sum_kernel(CsrView<Index> csr, const uint8_t* bits, int64_t heads, const Acc* values,
-                    Acc* out) {
-  const RowOfHead<Index> row(csr, bits, heads, edge_warp());
-  if (!row.valid()) return;
-  Acc sum = Acc(0);
-  row.each([&](int64_t i) { sum += values[i]; }, [](int64_t) {});
-  sum = sum_lanes(sum, 1, kWarpSize);
-  if (threadIdx.x % kWarpSize == 0) out[row.row * heads + row.head] = sum;
-}
+// Sums of the values along a row.
+template <typename A>
+struct EdgeSum {
+  using Acc = A;
+  using State = Acc;
+  static constexpr bool kPerEdge = false;
+  const Acc* values;
+  Acc* out;  // [M, H]
 
-template <typename Acc, typename Index>
-__global__ void __launch_bounds__(kEdgeThreads, kEdgeBlocks)
-    edge_softmax_kernel(CsrView<Index> csr, const uint8_t* bits, int64_t heads, const Acc* scores,
-                        Acc* out) {
-  const RowOfHead<Index> row(csr, bits, heads, edge_warp());
-  if (!row.valid()) return;
-  SoftmaxStats<Acc> mine;
-  row.each([&](int64_t i) { mine.add(scores[i]); }, [](int64_t) {});
-  const SoftmaxStats<Acc> all = merge_lanes(mine);
-  row.each([&](int64_t i) { out[i] = exp_of(scores[i] - all.max) / all.sum; },
-           [&](int64_t i) { out[i] = Acc(0); });
-}
+  __device__ __forceinline__ void add(Acc& sum, int64_t i) const { sum += values[i]; }
+};
 
-template <typename Acc, typename Index>
-__global__ void __launch_bounds__(kEdgeThreads, kEdgeBlocks)
-    edge_softmax_grad_kernel(CsrView<Index> csr, const uint8_t* bits, int64_t heads,
-                             const Acc* softmax, const Acc* grad, Acc* out) {
-  const RowOfHead<Index> row(csr, bits, heads, edge_warp());
-  if (!row.valid()) return;
-  Acc sum = Acc(0);
-  row.each([&](int64_t i) { sum += softmax[i] * grad[i]; }, [](int64_t) {});
-  sum = sum_lanes(sum, 1, kWarpSize);
-  row.each([&](int64_t i) { out[i] = softmax[i] * (grad[i] - sum); },
-           [&](int64_t i) { out[i] = Acc(0); });
-}
+// Softmax of the scores of a row.
+template <typename A>
+struct EdgeSoftmax {
+  using Acc = A;
+  using State = SoftmaxStats<Acc>;
+  static constexpr bool kPerEdge = true;
+  const Acc* scores;
+  Acc* out;  // [nnz, H]
+
+  __device__ __forceinline__ void add(State& stats, int64_t i) const { stats.add(scores[i]); }
+  __device__ __forceinline__ Acc give(const State& stats, int64_t i) const {
+    return exp_of(scores[i] - stats.max) / stats.sum;
+  }
+};
+
+// Derivative of the softmax along a row.
+template <typename A>
+struct EdgeSoftmaxGrad {
+  using Acc = A;
+  using State = Acc;
+  static constexpr bool kPerEdge = true;
+  const Acc* softmax;
+  const Acc* grad;
+  Acc* out;  // [nnz, H]
+
+  __device__ __forceinline__ void add(Acc& sum, int64_t i) const { sum += softmax[i] * grad[i]; }
+  __device__ __forceinline__ Acc give(Acc sum, int64_t i) const {
+    return softmax[i] * (grad[i] - sum);
+  }
+};
 
 }  // namespace sgnn

@@ -7,6 +7,7 @@
 #include "graphs.h"
 #include "sgnn/edge_scores.h"
 #include "sgnn/edge_softmax.h"
+#include "spmm_split.cuh"
 #include "values.h"
 
 namespace test {
@@ -49,7 +50,10 @@ class EdgeCase {
     scores.dst = dst_.data();
     scores.src = src_.data();
     scores.negative_slope = 0.2;
-    run(scores, sgnn::edge_scores_cpu, sgnn::edge_scores_cuda, define_scores(), "scores");
+    const auto scores_cuda = [](const sgnn::EdgeScoresArgs& args, void*, sgnn::Stream stream) {
+      return sgnn::edge_scores_cuda(args, stream);
+    };
+    run(scores, sgnn::edge_scores_cpu, scores_cuda, define_scores(), "scores");
     sgnn::EdgeSumArgs sum;
     sum.values = values_.data();
     run(sum, sgnn::edge_sum_cpu, sgnn::edge_sum_cuda, define_sum(), "sum");
@@ -155,12 +159,15 @@ class EdgeCase {
     cpu(args, 0, graph_.num_rows);
     const std::string wrong = difference(first, exact, magnitude, Type<A>::tolerance);
     CHECK_TEXT(wrong.empty(), std::string(name) + " on the CPU: " + wrong);
-    CHECK(cuda(args, nullptr) == nullptr);
-    const std::string other = difference(first, exact, magnitude, Type<A>::tolerance);
-    CHECK_TEXT(other.empty(), std::string(name) + " emulated: " + other);
+    Buffer<double> space(sgnn::edge_rows_workspace(args.csr, args.dtype, args.heads) / 8 + 1);
+    for (void* workspace : {static_cast<void*>(nullptr), static_cast<void*>(space.data())}) {
+      CHECK(cuda(args, workspace, nullptr) == nullptr);
+      const std::string other = difference(first, exact, magnitude, Type<A>::tolerance);
+      CHECK_TEXT(other.empty(), std::string(name) + " emulated: " + other);
+    }
     args.out = second.data();
     emu::Block::instance().reverse = true;
-    CHECK(cuda(args, nullptr) == nullptr);
+    CHECK(cuda(args, space.data(), nullptr) == nullptr);
     emu::Block::instance().reverse = false;
     CHECK_TEXT(first == second, name);
   }
@@ -194,8 +201,37 @@ SGNN_TEST(edge_softmax_modes_and_graphs) {
   }
 }
 
-SGNN_TEST(edge_softmax_of_a_hub) {
+// Hubs that begin and end on, before and behind chunk boundaries, two of them in one chunk.
+SGNN_TEST(edge_softmax_of_hubs) {
+  constexpr int64_t kChunk = sgnn::kMinChunk;
+  constexpr int64_t kHub = 2 * kChunk + 1;
+  const Graph aligned = draw("aligned", 50, {2 * kChunk, 3 * kChunk, kChunk}, 1);
+  const Graph behind = draw("behind", 50, {1, kHub, kHub, 0, kHub + kChunk - 4, 2}, 2);
+  for (const Mode& mode : kModes) {
+    check_case<double, int32_t>(aligned, mode);
+    check_case<double, int64_t>(behind, mode);
+  }
   check_case<double, int32_t>(draw("hub", 300, {2, 20000, 0, 3}, 9), kModes[2]);
+}
+
+// A hub whose scores are all -inf, one with +inf and one with NaN among them.
+SGNN_TEST(edge_softmax_of_a_hub_without_a_softmax) {
+  const Graph graph = draw("hub", 9, {2, 3000}, 3);
+  Csr<int32_t> csr(graph, false);
+  for (const double score : {-kInf, kInf, kNaN}) {
+    Buffer<float> scores(graph.nnz()), out(graph.nnz());
+    for (int64_t e = 0; e < graph.nnz(); ++e) {
+      scores[e] = static_cast<float>(score < 0 || e == 700 ? score : 0);
+    }
+    sgnn::EdgeSoftmaxArgs args;
+    args.csr = csr.arg;
+    args.heads = 1;
+    args.scores = scores.data();
+    args.out = out.data();
+    Buffer<double> space(sgnn::edge_rows_workspace(args.csr, args.dtype, args.heads) / 8 + 1);
+    CHECK(sgnn::edge_softmax_cuda(args, space.data(), nullptr) == nullptr);
+    for (int64_t e = 2; e < graph.nnz(); ++e) CHECK(std::isnan(out[e]));
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "emu/block.h"
 #include "graphs.h"
 #include "sgnn/spmm_extreme.h"
+#include "spmm_split.cuh"
 #include "values.h"
 
 namespace test {
@@ -68,9 +69,12 @@ class ExtremeCase {
     }
   }
 
-  Result<T, Index> cuda() {
+  Result<T, Index> cuda(bool with_workspace = true) {
     Result<T, Index> out = empty();
-    CHECK(sgnn::spmm_extreme_cuda(arguments(out), nullptr) == nullptr);
+    const sgnn::SpmmExtremeArgs args = arguments(out);
+    Buffer<double> space(sgnn::spmm_extreme_workspace(args) / 8 + 1);
+    void* workspace = with_workspace ? space.data() : nullptr;
+    CHECK(sgnn::spmm_extreme_cuda(args, workspace, nullptr) == nullptr);
     return out;
   }
 
@@ -78,7 +82,8 @@ class ExtremeCase {
     Result<T, Index> out = empty();
     sgnn::SpmmExtremeArgs args = arguments(out);
     args.arg = nullptr;
-    CHECK(sgnn::spmm_extreme_cuda(args, nullptr) == nullptr);
+    Buffer<double> space(sgnn::spmm_extreme_workspace(args) / 8 + 1);
+    CHECK(sgnn::spmm_extreme_cuda(args, space.data(), nullptr) == nullptr);
     return std::move(out.y);
   }
 
@@ -159,6 +164,7 @@ void compare(const Graph& graph, int64_t width, const Mode& mode) {
   CHECK(results[0] == problem.cuda());
   emu::Block::instance().reverse = false;
   CHECK(problem.cuda_without_arg() == results[0].y);
+  CHECK(problem.cuda(false) == results[0]);
 }
 
 // g and arg at random, so that some columns of a row are given by each of its edges and some by
@@ -242,6 +248,19 @@ SGNN_TEST(spmm_extreme_widths) {
     });
     compare<float, int32_t>(graph, width, kModes[3]);
   }
+}
+
+// Hubs that begin and end on, before and behind chunk boundaries, two of them in one chunk.
+SGNN_TEST(spmm_extreme_chunk_boundaries) {
+  constexpr int64_t kChunk = sgnn::kMinChunk;
+  constexpr int64_t kHub = 2 * kChunk + 1;
+  const Graph aligned = draw("aligned", 50, {2 * kChunk, 3 * kChunk, kChunk}, 1);
+  const Graph behind = draw("behind", 50, {1, kHub, kHub, 0, kHub + kChunk - 4, 2}, 2);
+  for (const Mode& mode : kModes) {
+    compare<float, int32_t>(aligned, 8, mode);
+    compare<double, int64_t>(behind, 5, mode);
+  }
+  compare<BFloat16, int32_t>(behind, 300, kModes[3]);
 }
 
 SGNN_TEST(spmm_extreme_hub_row) {

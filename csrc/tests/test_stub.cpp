@@ -31,7 +31,7 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(explains(sgnn::gatv2_grad_cuda({}, {}, nullptr, nullptr, nullptr)));
   CHECK(explains(sgnn::spmm_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::hard_concrete_cuda({}, nullptr)));
-  CHECK(explains(sgnn::spmm_extreme_cuda({}, nullptr)));
+  CHECK(explains(sgnn::spmm_extreme_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::spmm_extreme_grad_cuda({}, nullptr)));
   CHECK(explains(sgnn::spmm_grad_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::sddmm_cuda({}, nullptr)));
@@ -47,6 +47,7 @@ SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(sgnn::gatv2_workspace({}) == 0);
   CHECK(sgnn::gatv2_grad_workspace({}) == 0);
   CHECK(sgnn::spmm_workspace({}) == 0);
+  CHECK(sgnn::spmm_extreme_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_workspace({}) == 0);
   CHECK(sgnn::sparse_linear_grad_workspace({}) == 0);
   CHECK(sgnn::topk_mask_workspace({}) == 0);

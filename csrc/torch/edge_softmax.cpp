@@ -8,6 +8,7 @@
 #include "huge_pages.h"
 #include "parallel.h"
 #include "sgnn/edge_scores.h"
+#include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
@@ -97,9 +98,13 @@ Tensor on_cpu(const EdgeCall<Args>& call, void (*rows)(const Args&, int64_t, int
   return call.out;
 }
 
+// Runs an operator along rows on the GPU.
 template <typename Args>
-Tensor on_cuda(const EdgeCall<Args>& call, Status (*launch)(const Args&, Stream)) {
-  check_launch(launch(call.args, current_stream(call.out)));
+Tensor on_cuda(const EdgeCall<Args>& call, Status (*launch)(const Args&, void*, Stream)) {
+  const Args& args = call.args;
+  const Tensor workspace =
+      workspace_like(call.out, edge_rows_workspace(args.csr, args.dtype, args.heads));
+  check_launch(launch(args, workspace.mutable_data_ptr(), current_stream(call.out)));
   return call.out;
 }
 
@@ -116,8 +121,9 @@ Tensor edge_scores_on_cuda(Tensor rowptr, Tensor col, OptionalTensor edge_id, Te
                            Tensor, OptionalTensor, OptionalTensor dst, OptionalTensor src,
                            OptionalTensor bits, double negative_slope) {
   const DeviceGuard guard(rowptr.get_device_index());
-  return on_cuda(prepare_scores(rowptr, col, edge_id, t_rowptr, dst, src, bits, negative_slope),
-                 edge_scores_cuda);
+  const auto call = prepare_scores(rowptr, col, edge_id, t_rowptr, dst, src, bits, negative_slope);
+  check_launch(edge_scores_cuda(call.args, current_stream(call.out)));
+  return call.out;
 }
 
 Tensor edge_sum_on_cpu(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor,

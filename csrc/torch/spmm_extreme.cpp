@@ -8,6 +8,7 @@
 #include "graph_args.h"
 #include "huge_pages.h"
 #include "parallel.h"
+#include "workspace.h"
 
 namespace sgnn::binding {
 namespace {
@@ -47,7 +48,8 @@ Results spmm_extreme(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t
   args.y = y.mutable_data_ptr();
   if (with_arg) args.arg = arg.mutable_data_ptr();
   if constexpr (kCuda) {
-    check_launch(spmm_extreme_cuda(args, current_stream(rowptr)));
+    const Tensor workspace = workspace_like(x, spmm_extreme_workspace(args));
+    check_launch(spmm_extreme_cuda(args, workspace.mutable_data_ptr(), current_stream(rowptr)));
   } else {
     advise_huge_pages(y);
     advise_huge_pages(arg);

@@ -407,6 +407,16 @@ def test_a_hub_of_70000_edges() -> None:
     graph = sg.Graph.from_edge_index(edges, 5000)
     compare_spmm(graph, torch.randn(5000, 64), edge_weight=torch.rand(70_000))
     compare_spmm(graph, torch.randn(5000, 33), reduce="mean")
+    compare_spmm(graph, torch.randn(5000, 33), edge_weight=torch.rand(70_000), reduce="max")
+    scores, keep = 3 * torch.randn(70_000, 3), torch.rand(70_000) < 0.6
+    results = []
+    for device in ("cpu", "cuda"):
+        leaf = scores.to(device).requires_grad_()
+        p = sg.ops.edge_softmax(graph.to(device), leaf, keep.to(device))
+        (slope,) = torch.autograd.grad(p.square().sum(), leaf)
+        results.append([p.detach().cpu(), slope.cpu()])
+    for expected, actual in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -39,8 +39,13 @@ struct EdgeSumArgs {
 void edge_scores_cpu(const EdgeScoresArgs& args, int64_t row_begin, int64_t row_end);
 void edge_sum_cpu(const EdgeSumArgs& args, int64_t row_begin, int64_t row_end);
 
-// Enqueue all rows on `stream`; pointers are device pointers. Neither allocate nor synchronise.
+// Bytes of device memory that operators which sum along rows need beside their arguments; zero for
+// small graphs.
+int64_t edge_rows_workspace(const CsrArg& csr, DType dtype, int64_t heads);
+
+// Enqueue all rows on `stream`; pointers are device pointers. `workspace` is 16-byte aligned and
+// may be null: without one hub rows are left whole. Neither allocate nor synchronise.
 Status edge_scores_cuda(const EdgeScoresArgs& args, Stream stream);
-Status edge_sum_cuda(const EdgeSumArgs& args, Stream stream);
+Status edge_sum_cuda(const EdgeSumArgs& args, void* workspace, Stream stream);
 
 }  // namespace sgnn

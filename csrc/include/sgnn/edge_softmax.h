@@ -39,8 +39,10 @@ struct EdgeSoftmaxGradArgs {
 void edge_softmax_cpu(const EdgeSoftmaxArgs& args, int64_t row_begin, int64_t row_end);
 void edge_softmax_grad_cpu(const EdgeSoftmaxGradArgs& args, int64_t row_begin, int64_t row_end);
 
-// Enqueue all rows on `stream`; pointers are device pointers. Neither allocate nor synchronise.
-Status edge_softmax_cuda(const EdgeSoftmaxArgs& args, Stream stream);
-Status edge_softmax_grad_cuda(const EdgeSoftmaxGradArgs& args, Stream stream);
+// Enqueue all rows on `stream`; pointers are device pointers. `workspace` has the bytes of
+// edge_rows_workspace (sgnn/edge_scores.h) and may be null: without one hub rows are left whole.
+// Neither allocate nor synchronise.
+Status edge_softmax_cuda(const EdgeSoftmaxArgs& args, void* workspace, Stream stream);
+Status edge_softmax_grad_cuda(const EdgeSoftmaxGradArgs& args, void* workspace, Stream stream);
 
 }  // namespace sgnn

@@ -56,8 +56,12 @@ struct SpmmExtremeGradArgs {
 void spmm_extreme_cpu(const SpmmExtremeArgs& args, int64_t row_begin, int64_t row_end);
 void spmm_extreme_grad_cpu(const SpmmExtremeGradArgs& args, int64_t row_begin, int64_t row_end);
 
-// Enqueue all rows on `stream`; pointers are device pointers. Neither allocates nor synchronises.
-Status spmm_extreme_cuda(const SpmmExtremeArgs& args, Stream stream);
+// Bytes of device memory that spmm_extreme_cuda needs beside its arguments; zero for small graphs.
+int64_t spmm_extreme_workspace(const SpmmExtremeArgs& args);
+
+// Enqueue all rows on `stream`; pointers are device pointers. `workspace` is 16-byte aligned and
+// may be null: without one hub rows are left whole. Neither allocates nor synchronises.
+Status spmm_extreme_cuda(const SpmmExtremeArgs& args, void* workspace, Stream stream);
 Status spmm_extreme_grad_cuda(const SpmmExtremeGradArgs& args, Stream stream);
 
 }  // namespace sgnn
