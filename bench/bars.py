@@ -189,6 +189,7 @@ def _model(
 
 
 _DENSE = "dense model, forward pass"
+_EPOCH = "dense model, training epoch"
 _MODEL_BARS = (
     _model("model:pyg", f"{_DENSE}: PyG eager / ours", "model-forward/*", 10.0, "PyG", MODEL_CELLS),
     _model("model:worst", "the same, every cell", "model-forward/*", 3.0, "PyG", MODEL_CELLS, True),
@@ -199,6 +200,12 @@ _MODEL_BARS = (
         1.8,
         "torch.sparse",
         DATA_CELLS,
+    ),
+    _model(
+        "model-train:pyg", f"{_EPOCH}: PyG eager / ours", "model-train/*", 6.0, "PyG", MODEL_CELLS
+    ),
+    _model(
+        "model-train:worst", "the same, every cell", "model-train/*", 2.0, "PyG", MODEL_CELLS, True
     ),
     *(
         _model(

@@ -16,7 +16,7 @@ import sparsegnn as sg
 from bench.cases import OURS, Builders, Case
 from bench.harness import Run
 from bench.inputs import NodeTask
-from bench.peers.gcn import CompositeGcn, GcnWeights, inference
+from bench.peers.gcn import CompositeGcn, GcnWeights, inference, training_step
 from sparsegnn.compiler import CompiledModel
 from sparsegnn.data.sources import find_content
 
@@ -57,9 +57,9 @@ def cases(quick: bool) -> Builders:
     data = DATA[:1] if quick else DATA
     found: Builders = {}
     for kind in KINDS:
-        found.update(
-            {f"model-forward/{kind}-{name}": partial(forward, kind, name) for name in data}
-        )
+        for name in data:
+            found[f"model-forward/{kind}-{name}"] = partial(forward, kind, name)
+            found[f"model-train/{kind}-{name}"] = partial(training, kind, name)
     for edges, weights in TICKETS:
         for name in data:
             found[f"model-ticket/{edges}-{weights}/{name}"] = partial(ticket, edges, weights, name)
@@ -79,6 +79,23 @@ def forward(kind: str, name: str) -> Case:
         params=problem.params(),
         reference=_exact(model, problem, problem.edge_index),
         note=f"Nothing is pruned; ours reads the features as they are, sparse. {_plan(compiled)}",
+    )
+
+
+def training(kind: str, name: str) -> Case:
+    """An epoch over all nodes: forward with dropout, loss, backward, Adam."""
+    problem, model = load(name), build(kind, name)
+    ours = sg.nn.convert(copy.deepcopy(model))
+    graph = sg.Graph.from_edge_index(problem.edge_index, num_nodes=problem.task.num_nodes)
+    x = problem.task.dense_x()
+    return Case(
+        name=f"model-train/{kind}-{name}",
+        alternatives={
+            OURS: training_step(ours, problem.task, problem.x, graph),
+            EAGER: training_step(model, problem.task, x, problem.edge_index),
+        },
+        params=problem.params(),
+        note="The same model, converted, and the same fused Adam; ours reads sparse features.",
     )
 
 

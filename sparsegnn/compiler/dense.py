@@ -4,33 +4,44 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sparsegnn.compiler.features import Features
 from sparsegnn.graph import Graph
-from sparsegnn.nn import GCN
+from sparsegnn.nn import unconverted
 
 
 class DenseProgram(nn.Module):
-    """The ordinary model with zeros at the pruned weights, on a graph and features bound to it."""
+    """The ordinary model with zeros at the pruned weights, on a graph and features bound to it.
+
+    Sparse features are given to it as they are if it takes them. Layers that were not converted get
+    an `edge_index`.
+    """
 
     def __init__(
         self, model: nn.Module, graph: Graph, x: Features, arguments: dict[str, Any] | None = None
     ) -> None:
         super().__init__()
         self.model = model
-        self.graph = graph
-        self.x = x if isinstance(model, GCN) or isinstance(x, Tensor) else x.to_dense()
-        self._edges = graph.edge_index if _is_pyg(model) else graph
         self.arguments = arguments or {}
+        self._edges = graph.edge_index if unconverted(model) else graph
+        self._sparse = not isinstance(x, Tensor) and self._takes(x)
+        self.x = self._form(x)
 
     def forward(self, x: Features | None = None) -> Tensor:
         """The model's output for the bound features, or for x."""
-        given = self.x if x is None else x
+        given = self.x if x is None else self._form(x)
         return self.model(given, self._edges, **self.arguments)  # type: ignore[no-any-return]
 
+    def _form(self, x: Features) -> Features:
+        return x if self._sparse or isinstance(x, Tensor) else x.to_dense()
 
-def _is_pyg(model: nn.Module) -> bool:
-    from torch_geometric.nn import MessagePassing
-
-    return any(isinstance(module, MessagePassing) for module in model.modules())
+    def _takes(self, x: Features) -> bool:
+        """Whether the model runs on sparse features; anything else refuses them by type."""
+        try:
+            with torch.inference_mode():
+                self.model(x, self._edges, **self.arguments)
+        except (TypeError, AttributeError):
+            return False
+        return True

@@ -1,12 +1,8 @@
-"""What the graph layers, ours and PyG's, mean as operations.
-
-A layer of PyG has the attributes of ours of the same name, so that one rule serves both.
-"""
+"""What the graph layers mean as operations. Those of PyG are converted to ours before."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import torch
@@ -27,28 +23,6 @@ class NotCovered(Exception):
     """A layer is called in a way that has no rule."""
 
 
-@cache
-def LAYERS() -> dict[type[nn.Module], Rule]:
-    """Rules by exact class."""
-    from torch_geometric import nn as pyg
-
-    return {
-        sg.GCN: _gcn_stack,
-        sg.GCNConv: _gcn,
-        pyg.GCNConv: _gcn,
-        sg.GATConv: _gat,
-        pyg.GATConv: _gat,
-        sg.GATv2Conv: _gatv2,
-        pyg.GATv2Conv: _gatv2,
-        sg.SAGEConv: _sage,
-        pyg.SAGEConv: _sage,
-        sg.GINConv: _gin,
-        pyg.GINConv: _gin,
-        sg.GraphConv: _graph_conv,
-        pyg.GraphConv: _graph_conv,
-    }
-
-
 def is_layer(module: nn.Module) -> bool:
     """Whether a module is one that is not traced into."""
     from torch_geometric import nn as pyg
@@ -56,7 +30,7 @@ def is_layer(module: nn.Module) -> bool:
     if isinstance(module, pyg.JumpingKnowledge):
         return bool(module.mode != "cat")
     own_kernels = pyg.LayerNorm | pyg.GraphNorm | pyg.PairNorm | pyg.InstanceNorm | pyg.MessageNorm
-    return isinstance(module, pyg.MessagePassing | own_kernels) or type(module) in LAYERS()
+    return isinstance(module, pyg.MessagePassing | own_kernels) or type(module) in LAYERS
 
 
 def graph_argument(graph: Graph, layer: nn.Module | None) -> Graph | Tensor:
@@ -280,3 +254,15 @@ def _only(x: Any) -> Value:
 def _require(covered: bool) -> None:
     if not covered:
         raise NotCovered
+
+
+# Rules by exact class.
+LAYERS: dict[type[nn.Module], Rule] = {
+    sg.GCN: _gcn_stack,
+    sg.GCNConv: _gcn,
+    sg.GATConv: _gat,
+    sg.GATv2Conv: _gatv2,
+    sg.SAGEConv: _sage,
+    sg.GINConv: _gin,
+    sg.GraphConv: _graph_conv,
+}

@@ -42,7 +42,7 @@ def lower_module(
     if not _holds_value((args, kwargs)):
         return module(*_plain(builder, args), **_plain(builder, kwargs))
     kind = parametrize.type_before_parametrizations(module)
-    rule = LAYERS().get(kind)
+    rule = LAYERS.get(kind)
     if rule is not None:
         try:
             call = inspect.signature(rule).bind(builder, module, where, *args, **kwargs)

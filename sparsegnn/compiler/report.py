@@ -68,6 +68,7 @@ class Report:
         compiled_ms: One forward pass of the compiled program; None when not measured.
         dense_ms: One forward pass of our dense model on the whole graph; None when not measured.
         masked_ms: One forward pass of our dense model on the pruned graph; None when not measured.
+        kept_layers: Layers of PyG that stay as they are, with the reason, by path.
         relative_error: Largest difference from the masked model over its largest logit.
         threads: CPU threads of the measurement.
         device: Where it ran.
@@ -86,6 +87,7 @@ class Report:
     compiled_ms: Timing | None
     dense_ms: Timing | None
     masked_ms: Timing | None
+    kept_layers: dict[str, str]
     relative_error: float
     threads: int
     device: str
@@ -114,6 +116,7 @@ class Report:
             f"plan: {self.plan} ({self.reason})",
             f"edges: {self.edges_kept} of {self.edges_total} kept",
             f"checked against the masked model: {self.relative_error:.1e} of the largest logit",
+            *(f"{path}: left as it is, {why}" for path, why in self.kept_layers.items()),
         ]
 
     def _layer_lines(self) -> list[str]:

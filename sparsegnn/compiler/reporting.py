@@ -13,6 +13,7 @@ from sparsegnn.compiler.macs import MacCount, Setting, count_macs, undirected_li
 from sparsegnn.compiler.network import Network
 from sparsegnn.compiler.report import Bytes, LayerReport, Report
 from sparsegnn.compiler.row_ops import Linear
+from sparsegnn.nn import unconverted
 
 if TYPE_CHECKING:
     from sparsegnn.compiler.pipeline import Plan, Problem
@@ -35,6 +36,7 @@ def describe(problem: Problem, plan: Plan, error: float) -> Report:
         compiled_ms=None,
         dense_ms=None,
         masked_ms=None,
+        kept_layers=unconverted(problem.model),
         relative_error=error,
         threads=torch.get_num_threads(),
         device=str(problem.whole.device),
@@ -58,6 +60,7 @@ def undescribed(problem: Problem, reason: str) -> Report:
         compiled_ms=None,
         dense_ms=None,
         masked_ms=None,
+        kept_layers=unconverted(problem.model),
         relative_error=0.0,
         threads=torch.get_num_threads(),
         device=str(problem.whole.device),
