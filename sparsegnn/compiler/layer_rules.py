@@ -29,14 +29,18 @@ def is_layer(module: nn.Module) -> bool:
 
     if isinstance(module, pyg.JumpingKnowledge):
         return bool(module.mode != "cat")
-    own_kernels = pyg.LayerNorm | pyg.GraphNorm | pyg.PairNorm | pyg.InstanceNorm | pyg.MessageNorm
-    return isinstance(module, pyg.MessagePassing | own_kernels) or type(module) in LAYERS
+    norms = pyg.LayerNorm | pyg.GraphNorm | pyg.PairNorm | pyg.InstanceNorm | pyg.MessageNorm
+    return isinstance(module, pyg.MessagePassing | norms) or is_ours(module)
+
+
+def is_ours(module: nn.Module) -> bool:
+    """Whether a module is one of this package's."""
+    return type(module).__module__.startswith("sparsegnn.")
 
 
 def graph_argument(graph: Graph, layer: nn.Module | None) -> Graph | Tensor:
     """How a layer without a rule takes the graph."""
-    own = layer is not None and type(layer).__module__.startswith("sparsegnn.")
-    return graph if own else graph.edge_index
+    return graph if layer is not None and is_ours(layer) else graph.edge_index
 
 
 def _gcn_stack(

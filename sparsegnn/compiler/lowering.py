@@ -17,7 +17,7 @@ from sparsegnn.compiler.errors import Unsupported
 from sparsegnn.compiler.layer_rules import LAYERS, NotCovered, graph_argument, is_layer
 from sparsegnn.compiler.row_ops import ACTIVATIONS, Concat
 from sparsegnn.graph import Graph
-from sparsegnn.nn import MaskedLinear, SparseLinear
+from sparsegnn.nn import Dropout, MaskedLinear, SparseLinear
 
 _MODULE_ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.ReLU: "relu",
@@ -29,7 +29,7 @@ _MODULE_ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Tanh: "tanh",
     nn.Softplus: "softplus",
 }
-_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_DROPOUTS = (nn.Dropout, Dropout, nn.Dropout1d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _ADDITIONS = {operator.add, operator.iadd, torch.add, Tensor.add, Tensor.add_}
 _PRODUCTS = {operator.mul, operator.imul, torch.mul, Tensor.mul, Tensor.mul_}
 _SAME = {Tensor.contiguous, Tensor.clone, Tensor.detach}

@@ -1,7 +1,7 @@
 """Drop-in layers with PyG's signatures and state_dict keys."""
 
 from sparsegnn.nn.convert import convert, desparsify
-from sparsegnn.nn.dropout import dropout
+from sparsegnn.nn.dropout import Dropout, dropout
 from sparsegnn.nn.gat_conv import GATConv
 from sparsegnn.nn.gatv2_conv import GATv2Conv
 from sparsegnn.nn.gcn import GCN
@@ -16,6 +16,7 @@ from sparsegnn.nn.unconverted import unconverted
 
 __all__ = [
     "GCN",
+    "Dropout",
     "GATConv",
     "GATv2Conv",
     "GCNConv",

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from sparsegnn.nn.convert_rules import RULES, to_ours, to_pyg
+from sparsegnn.nn.dropout import Dropout
 from sparsegnn.nn.gcn import GCN
 from sparsegnn.nn.transplant import transplant
 from sparsegnn.nn.unconverted import rule_of, unconverted, why_not
@@ -24,7 +25,8 @@ def convert(model: nn.Module, inplace: bool = True) -> nn.Module:
     Any module: nested, `Sequential`, PyG's `GCN`, `GAT`, `GIN`, `GraphSAGE` and the like. The new
     layers hold the same `Parameter` objects, so an optimizer made before goes on; state dict,
     modes, hooks and lazy (-1) sizes stay. A norm that a `cached` layer had computed is computed
-    again. `desparsify` is the way back.
+    again. `torch.nn.Dropout` becomes `Dropout`, whose masks are drawn fast. `desparsify` is the way
+    back.
 
     Args:
         model: The model; not changed where it holds no layer that we have.
@@ -48,8 +50,8 @@ def convert(model: nn.Module, inplace: bool = True) -> nn.Module:
 def desparsify(model: nn.Module, inplace: bool = True) -> nn.Module:
     """Swaps the layers of `sparsegnn.nn` for those of PyG, and `GCN` for PyG's `GCN`.
 
-    The way back from `convert`: the same `Parameter` objects, state dict, modes and hooks. Linear
-    layers with pruned weights are no layers of PyG and stay.
+    The way back from `convert`, `Dropout` included: the same `Parameter` objects, state dict, modes
+    and hooks. Linear layers with pruned weights are no layers of PyG and stay.
 
     Args:
         model: The model.
@@ -83,11 +85,15 @@ def _swapped(
 
 
 def _ours_for(module: nn.Module) -> nn.Module | None:
+    if type(module) is nn.Dropout and not module.inplace:
+        return transplant(module, Dropout(module.p), lambda child: False)
     rule = rule_of(module)
     return None if rule is None or why_not(module) is not None else to_ours(module, rule)
 
 
 def _pyg_for(module: nn.Module) -> nn.Module | None:
+    if type(module) is Dropout:
+        return transplant(module, nn.Dropout(module.p), lambda child: False)
     if type(module) is GCN:
         return _pyg_gcn(module)
     rule = RULES.get(type(module).__name__)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sparsegnn import ops
+
 _STEPS = 2**16
 
 
@@ -38,3 +40,17 @@ def dropout(x: Tensor, p: float, training: bool = True) -> Tensor:
     draws = words.view(torch.int16)[: x.numel()].view(x.shape)
     keep = draws < kept_steps - _STEPS // 2
     return x * keep.to(x.dtype).mul_(_STEPS / kept_steps)
+
+
+class Dropout(nn.Dropout):
+    """`torch.nn.Dropout` with masks that are drawn fast, on every thread, and never stored.
+
+    A mask is a function of a seed (`sparsegnn.ops.dropout`), drawn again in the backward pass.
+    Reproducible through `torch.manual_seed`; other draws than torch's own.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Drops entries in training; the input itself in evaluation."""
+        if not self.training or self.p == 0.0:
+            return input
+        return ops.dropout(input, self.p)

@@ -256,6 +256,36 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
     assert path.read_bytes() == whole
 
 
+class Deep(nn.Module):
+    """Residual blocks of GENConv, as DeeperGCN stacks them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(20, 8)
+        blocks = [
+            pyg.DeepGCNLayer(
+                pyg.GENConv(8, 8, learn_t=True), nn.LayerNorm(8), nn.ReLU(), "res+", dropout=0.2
+            )
+            for _ in range(3)
+        ]
+        self.blocks = nn.ModuleList(blocks)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = self.encoder(x)
+        for block in self.blocks:
+            x = block(x, edge_index)
+        return self.head(x)
+
+
+def test_deep_residual_models() -> None:
+    torch.manual_seed(0)
+    edges, x = setting()
+    model = Deep().double().eval()
+    fast = compiled(model, edges, x)
+    assert torch.allclose(fast(), model(x, edges).detach(), atol=1e-11)
+
+
 class Branching(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -409,3 +409,19 @@ def test_loops_given_by_hand() -> None:
     x = torch.randn(30, 8)
     expected = conv(x, edges)
     same(sg.nn.convert(conv)(x, edges), expected)
+
+
+def test_dropout_is_swapped_too() -> None:
+    torch.manual_seed(0)
+    model = pyg.GCN(8, 64, 2, 4, dropout=0.3)
+    converted = sg.nn.convert(model)
+    assert type(converted.dropout) is sg.nn.Dropout and converted.dropout.p == 0.3
+    x = torch.ones(400, 500)
+    dropped = converted.dropout(x)
+    kept = dropped != 0
+    assert abs(float(kept.float().mean()) - 0.7) < 0.01
+    torch.testing.assert_close(dropped[kept], x[kept] / 0.7, rtol=1e-4, atol=0)
+    assert converted.eval().dropout(x) is x
+    assert type(sg.nn.desparsify(converted).dropout) is torch.nn.Dropout
+    in_place = torch.nn.Sequential(torch.nn.Dropout(0.5, inplace=True))
+    assert type(sg.nn.convert(in_place)[0]) is torch.nn.Dropout
