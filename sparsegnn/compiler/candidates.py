@@ -10,8 +10,13 @@ from torch import Tensor
 
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.epilogue import Epilogue
-from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme
-from sparsegnn.compiler.graph_steps import Attention, AttentionV2, ExtremeMessage
+from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme, SoftmaxMean
+from sparsegnn.compiler.graph_steps import (
+    Attention,
+    AttentionV2,
+    ExtremeMessage,
+    SoftmaxAggregation,
+)
 from sparsegnn.compiler.row_ops import Concat, HeadMean, Opaque, Scale
 from sparsegnn.compiler.row_steps import Call, Concatenate, Elementwise, MeanOfHeads
 from sparsegnn.compiler.steps import (
@@ -177,6 +182,8 @@ def _other_step(unit: Unit) -> Step:
         return Attention(op.matrix, op.att_dst, op.att_src, op.negative_slope, last)
     if isinstance(op, AttendV2):
         return AttentionV2(op.matrix, op.att, op.negative_slope, last)
+    if isinstance(op, SoftmaxMean):
+        return SoftmaxAggregation(op.matrix, unit.width, op.t, op.eps, last)
     if isinstance(op, Extreme):
         kind = {"weighted": op.weighted, "smallest": op.smallest}
         return ExtremeMessage(op.matrix, unit.width, **kind, epilogue=last)

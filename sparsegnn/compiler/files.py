@@ -41,6 +41,7 @@ _KINDS: dict[str, type[nn.Module]] = {
         graph_steps.Attention,
         graph_steps.AttentionV2,
         graph_steps.ExtremeMessage,
+        graph_steps.SoftmaxAggregation,
         row_steps.Elementwise,
         row_steps.Concatenate,
         row_steps.MeanOfHeads,

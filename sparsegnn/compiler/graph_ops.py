@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.compiler.csr_matrix import CsrMatrix
-from sparsegnn.compiler.network import Operation
+from sparsegnn.compiler.network import Operation, take
 from sparsegnn.compiler.row_ops import Bias, Channelwise
 
 
@@ -34,6 +34,29 @@ class Extreme(Channelwise):
     def constants(self, inputs: list[Tensor]) -> Tensor:
         """Zero stays zero."""
         return _zeros_alone(inputs[0])
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxMean(Channelwise):
+    """The mean of the messages `relu(h) + eps` into every node, weighted by softmax of `t * them`.
+
+    Attributes:
+        matrix: The graph; its values are not read.
+        t: `[1]` or `[C]`.
+        eps: Added to the messages.
+    """
+
+    matrix: CsrMatrix = field(kw_only=True)
+    t: Tensor = field(kw_only=True)
+    eps: float = field(kw_only=True)
+
+    def constants(self, inputs: list[Tensor]) -> Tensor:
+        """None: a node without messages gets 0, others eps at least."""
+        return torch.full_like(inputs[0], torch.nan)
+
+    def compact(self, inputs: list[Tensor], output: Tensor) -> SoftmaxMean:
+        """Temperatures of the kept channels."""
+        return self if self.t.numel() == 1 else replace(self, t=take(self.t, output))
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,6 +102,42 @@ class AttentionV2(Step):
         return lambda source, target, *extra: finish(run(source, target), *extra)
 
 
+class SoftmaxAggregation(Step):
+    """GENConv's channel-wise softmax aggregation of relu(h) + eps, and an epilogue."""
+
+    t: Tensor
+
+    def __init__(
+        self,
+        matrix: CsrMatrix,
+        width: int,
+        t: Tensor,
+        eps: float,
+        epilogue: Epilogue | None = None,
+    ) -> None:
+        super().__init__()
+        self.matrix = matrix
+        self.eps = eps
+        self.epilogue = Epilogue() if epilogue is None else epilogue
+        self.register_buffer("t", t.expand(width).contiguous())
+        self.label = f"softmax aggregation {width} wide{self.epilogue}"
+        self._count(2 * matrix.nnz * width)
+
+    def bind(self) -> Run:
+        """Binds the graph and the temperature."""
+        aggregate: Any = torch.ops.sparsegnn.softmax_aggregate.default
+        structure, t, eps = self.matrix.structure(), self.t, self.eps
+
+        def run(h: Tensor, *extra: Tensor) -> Tensor:
+            out: Tensor = aggregate(*structure, h, t, None, True, eps, False)[0]
+            return out
+
+        finish = self.epilogue.rest()
+        if finish is None:
+            return run
+        return lambda h, *extra: finish(run(h), *extra)
+
+
 class ExtremeMessage(Step):
     """The largest or smallest message into every node, and an epilogue."""
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sparsegnn import nn as sg
 from sparsegnn.compiler.builder import Builder, Value
 from sparsegnn.compiler.csr_matrix import CsrMatrix
-from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme
+from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme, SoftmaxMean
 from sparsegnn.compiler.row_ops import HeadMean
 from sparsegnn.graph import Graph
 from sparsegnn.nn.attention import with_one_loop_each
@@ -111,6 +111,40 @@ def _graph_conv(
     out = build.linear(gathered, conv.lin_rel.weight, conv.lin_rel.bias, where)
     own = build.linear(source, conv.lin_root.weight, None, where)
     return build.sum(out, own, where)
+
+
+def _gen(
+    build: Builder,
+    conv: Any,
+    where: str,
+    x: Any,
+    edge_index: Any,
+    edge_attr: Any = None,
+    size: Any = None,
+) -> Value:
+    _require(edge_attr is None and size is None and conv.msg_norm is None)
+    source, graph = _only(x), _graph(build, edge_index)
+    messages = target = source
+    if conv.lin_src is not None:
+        messages = build.linear(source, conv.lin_src.weight, conv.lin_src.bias, where)
+    if conv.lin_dst is not None:
+        target = build.linear(source, conv.lin_dst.weight, conv.lin_dst.bias, where)
+    gathered = _gen_gathered(build, conv, messages, graph, where)
+    return build.inline(conv.mlp, build.sum(gathered, target, where), f"{where}.mlp")
+
+
+def _gen_gathered(build: Builder, conv: Any, x: Value, graph: Graph, where: str) -> Value:
+    if conv.aggr != "softmax":
+        shift = torch.full((x.width,), conv.eps, dtype=build.dtype, device=build.device)
+        messages = build.bias(build.activation(x, "relu", {}, where), shift, where)
+        return _gathered(build, conv.aggr, messages, graph, None, where)
+    mean = conv.aggr_module
+    _require(not mean.semi_grad)
+    matrix = build.matrix(
+        ("plain", id(graph), id(None)), graph, lambda: _matrix(build, graph, None)
+    )
+    t = torch.as_tensor(mean.t, dtype=build.dtype, device=build.device).detach().reshape(-1)
+    return build.add(SoftmaxMean((x.number,), where, matrix=matrix, t=t, eps=conv.eps))
 
 
 def _gathered(
@@ -269,4 +303,5 @@ LAYERS: dict[type[nn.Module], Rule] = {
     sg.SAGEConv: _sage,
     sg.GINConv: _gin,
     sg.GraphConv: _graph_conv,
+    sg.GENConv: _gen,
 }

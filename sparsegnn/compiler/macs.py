@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sparsegnn.compiler.csr_matrix import CsrMatrix
-from sparsegnn.compiler.graph_ops import Aggregate, Attend, AttendV2, Extreme
+from sparsegnn.compiler.graph_ops import Aggregate, Attend, AttendV2, Extreme, SoftmaxMean
 from sparsegnn.compiler.network import INPUT, Network, Operation
 from sparsegnn.compiler.row_ops import Linear
 from sparsegnn.graph import Graph
@@ -105,11 +105,11 @@ def count_macs(network: Network, setting: Setting) -> MacCount:
 def _macs_per_entry(operation: Operation, width: int) -> int:
     if isinstance(operation, Aggregate | Extreme | Attend):
         return width
-    return 2 * width if isinstance(operation, AttendV2) else 0
+    return 2 * width if isinstance(operation, AttendV2 | SoftmaxMean) else 0
 
 
 def _matrix(operation: Operation) -> CsrMatrix:
-    assert isinstance(operation, Aggregate | Extreme | Attend | AttendV2)
+    assert isinstance(operation, Aggregate | Extreme | Attend | AttendV2 | SoftmaxMean)
     return operation.matrix
 
 

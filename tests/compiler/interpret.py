@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sparsegnn.compiler.csr_matrix import CsrMatrix
-from sparsegnn.compiler.graph_ops import Aggregate, Attend, AttendV2, Extreme
+from sparsegnn.compiler.graph_ops import Aggregate, Attend, AttendV2, Extreme, SoftmaxMean
 from sparsegnn.compiler.network import INPUT, Network, Operation
 from sparsegnn.compiler.row_ops import Activation, Add, Bias, Concat, HeadMean, Linear, Scale
 
@@ -46,10 +46,22 @@ def _apply(op: Operation, inputs: list[Tensor]) -> Tensor:
         return out if op.index is None else out[:, op.index]
     if isinstance(op, Aggregate):
         return dense(op.matrix) @ h
+    if isinstance(op, SoftmaxMean):
+        return _softmax_mean(op, h)
     if isinstance(op, Extreme):
         return _extreme(op, h)
     assert isinstance(op, Attend | AttendV2)
     return _attention(op, h, inputs[-1])
+
+
+def _softmax_mean(op: SoftmaxMean, h: Tensor) -> Tensor:
+    messages, out = h.relu() + op.eps, torch.zeros_like(h)
+    for row in range(h.shape[0]):
+        columns = op.matrix.col[op.matrix.rowptr[row] : op.matrix.rowptr[row + 1]].long()
+        if len(columns) > 0:
+            taken = messages[columns]
+            out[row] = ((op.t * taken).softmax(0) * taken).sum(0)
+    return out
 
 
 def _extreme(op: Extreme, h: Tensor) -> Tensor:
@@ -97,7 +109,7 @@ def random_network(seed: int, nodes: int, inputs: int, length: int, sparsity: fl
         value = values[-1 - min(pick(3), len(values) - 1)]
         width = widths[value]
         same = [v for v in values if widths[v] == width]
-        kind = pick(10)
+        kind = pick(12)
         made: Operation
         if kind <= 2:
             made = Linear((value,), weight=numbers(2 * (1 + pick(4)), width))
@@ -117,6 +129,11 @@ def random_network(seed: int, nodes: int, inputs: int, length: int, sparsity: fl
             made = Attend(
                 (value,), matrix=matrix, att_dst=att[0], att_src=att[1], negative_slope=0.2
             )
+        elif kind == 10:
+            t = numbers(width) if pick(2) else numbers(1)
+            made = SoftmaxMean((value,), matrix=matrix, t=t, eps=0.1)
+        elif kind == 11:
+            made = Extreme((value,), matrix=matrix, weighted=False, smallest=bool(pick(2)))
         elif kind == 9 and width % 2 == 0:
             made = HeadMean((value,), heads=2)
         else:

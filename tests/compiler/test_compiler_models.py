@@ -284,6 +284,18 @@ def test_deep_residual_models() -> None:
     model = Deep().double().eval()
     fast = compiled(model, edges, x)
     assert torch.allclose(fast(), model(x, edges).detach(), atol=1e-11)
+    assert "softmax aggregation 8 wide" in str(fast.report())
+
+
+@pytest.mark.parametrize("aggr", ["softmax", "softmax_sg", "powermean", "mean", "max", "add"])
+@pytest.mark.parametrize("out", [20, 8])
+def test_generalised_aggregation(aggr: str, out: int) -> None:
+    torch.manual_seed(0)
+    edges, x = setting()
+    conv = pyg.GENConv(20, out, aggr=aggr, t=0.7, num_layers=3)
+    model = pruned(pyg.Sequential("x, edges", [(conv, "x, edges -> x"), nn.Linear(out, 3)]), 0.4)
+    fast = compiled(model, edges, x)
+    assert torch.allclose(fast(), model(x, edges).detach(), atol=1e-11)
 
 
 class Branching(nn.Module):
