@@ -14,6 +14,7 @@ PATH = Path(__file__).resolve().parents[1] / "gpu" / "every_operator.py"
 # Layouts, indices and functions that are no kernel, or synchronise with the device.
 NO_CASE = {
     "TemporalEdges",
+    "WeightedEdges",
     "gcn_hidden",
     "grow_scores_topk",
     "hard_concrete_open",
