@@ -39,7 +39,7 @@ def compile(
         model: Called as `model(x, edge_index)`: a model of PyG, or a module of PyG's layers, of
             this package's, and of ordinary operations on node features. It is copied; modules that
             the compiler does not know are kept as they are.
-        graph: The graph; an `edge_index` `[2, E]` or a sparse adjacency of torch too.
+        graph: The graph; an `edge_index` `[2, E]` too.
         x: Features `[N, F]`, dense or `SparseMatrix`; float32 or float64 like the model.
         edge_weight: `[E]`, given to the model as its `edge_weight`.
         edge_mask: bool `[E]` or `Mask`: edges to keep.
@@ -99,9 +99,12 @@ def _as_graph(graph: Graph | Tensor, x: Features) -> Graph:
     if isinstance(graph, Graph):
         return graph
     if not isinstance(graph, Tensor):
-        raise TypeError(f"graph must be a Graph or a tensor, got {type(graph).__name__}")
-    if graph.layout == torch.sparse_csr:
-        return Graph.from_torch_csr(graph)
+        raise TypeError(f"graph must be a Graph or an edge_index, got {type(graph).__name__}")
+    if graph.layout != torch.strided:
+        raise ValueError(
+            "graph must be a Graph or an edge_index, got a sparse tensor: make a Graph of it, and "
+            "give its values as edge_weight where the model reads them"
+        )
     return Graph.from_edge_index(graph, num_nodes=x.shape[0])
 
 

@@ -354,7 +354,8 @@ def test_wrong_arguments_have_their_sentence() -> None:
         broken.convs[1].bias[1] = torch.nan
     cases: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
         (("gcn", edges, x), {}, TypeError, "model must be a torch.nn.Module, got str"),
-        ((model, "edges", x), {}, TypeError, "graph must be a Graph or a tensor, got str"),
+        ((model, "edges", x), {}, TypeError, "graph must be a Graph or an edge_index, got str"),
+        ((model, torch.eye(NODES).to_sparse_csr(), x), {}, ValueError, "got a sparse tensor"),
         ((model, edges, x.float()), {}, TypeError, "model and x must both be float32 or float64"),
         ((model, edges, x / 0), {}, ValueError, "x must be finite"),
         ((model, edges, [1.0]), {}, TypeError, "x must be a tensor or a SparseMatrix, got list"),
