@@ -49,6 +49,18 @@ def torch_largest(edges: EdgeList, index: torch.dtype) -> Callable[[Tensor, Tens
     return apply
 
 
+def gather_scatter_largest(edges: EdgeList) -> Callable[[Tensor, Tensor], Tensor]:
+    """The same by messages of width F per edge, as PyG's max aggregation makes them."""
+    source, target = edges.edge_index
+
+    def apply(x: Tensor, weight: Tensor) -> Tensor:
+        messages = weight.unsqueeze(1) * x[source]
+        index = target.unsqueeze(1).expand_as(messages)
+        return torch.zeros_like(x).scatter_reduce(0, index, messages, "amax", include_self=False)
+
+    return apply
+
+
 def scipy_csr(edges: EdgeList, x: Tensor) -> Callable[[], Tensor]:
     """CSR times dense in scipy: one thread, whatever the setting."""
     matrix, dense = edges.scipy(), x.numpy()
