@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sparsegnn.compiler.compiled import CompiledModel
 from sparsegnn.compiler.features import Features, check_features
+from sparsegnn.compiler.nodes import as_indices
 from sparsegnn.compiler.pipeline import Problem, compile_problem
 from sparsegnn.compiler.plain import plain_copy
 from sparsegnn.graph import Graph
@@ -25,6 +26,7 @@ def compile(
     *,
     edge_weight: Tensor | None = None,
     edge_mask: Tensor | Mask | None = None,
+    nodes: Tensor | None = None,
     tune: bool = True,
 ) -> CompiledModel:
     """Turns a model on one graph into the fastest program that computes the same.
@@ -43,12 +45,16 @@ def compile(
         x: Features `[N, F]`, dense or `SparseMatrix`; float32 or float64 like the model.
         edge_weight: `[E]`, given to the model as its `edge_weight`.
         edge_mask: bool `[E]` or `Mask`: edges to keep.
+        nodes: The nodes whose results are wanted, as int64 indices in any order, also repeated, or
+            as a bool mask `[N]`; None for all. Nodes and edges that cannot reach them are dropped,
+            layer by layer, and degrees stay those of the pruned graph.
         tune: Measure the candidate plans; else take the one with the fewest operations.
 
     Returns:
-        A module `f(x=None) -> [N, C]` with `report()`. When measured, it is never slower than the
-        model itself: it falls back to that, and the report says so and why. The result differs
-        from the model's by rounding alone, which is checked.
+        A module `f(x=None)` with `report()`, which gives `[N, C]`, or the rows of `nodes` in their
+        order: `f()[nodes]` of the whole. When measured, it is never slower than the model itself:
+        it falls back to that, and the report says so and why. The result differs from the model's
+        by rounding alone, which is checked.
 
     Raises:
         TypeError: An argument has a wrong type or dtype.
@@ -79,7 +85,9 @@ def compile(
         keep = edge_mask.to_bool() if isinstance(edge_mask, Mask) else edge_mask
         kept_weight = None if edge_weight is None else edge_weight[keep.to(edge_weight.device)]
     arguments = _given(edge_weight=kept_weight)
-    problem = Problem(plain, x, whole, pruned, arguments, _given(edge_weight=edge_weight))
+    requested = as_indices(nodes, whole)
+    whole_arguments = _given(edge_weight=edge_weight)
+    problem = Problem(plain, x, whole, pruned, arguments, whole_arguments, requested)
     return compile_problem(problem, tune=tune)
 
 

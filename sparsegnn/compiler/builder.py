@@ -86,7 +86,9 @@ class Builder:
         """`A x`."""
         return self.add(Aggregate((x.number,), where, matrix=matrix))
 
-    def opaque(self, call: Callable[..., Tensor], inputs: list[Value], where: str) -> Value:
+    def opaque(
+        self, call: Callable[..., Tensor], inputs: list[Value], where: str, *, by_row: bool = False
+    ) -> Value:
         """Any function of values; what it gives is found out by calling it on zeros."""
         rows = self.graph.num_nodes
         zeros = [torch.zeros(rows, x.width, dtype=self.dtype, device=self.device) for x in inputs]
@@ -96,7 +98,8 @@ class Builder:
             shape = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise Unsupported(f"{where} gives {shape}, not a row per node")
         numbers = tuple(x.number for x in inputs)
-        return self.add(Opaque(numbers, where, call=call, channels=out.shape[1]))
+        channels = out.shape[1]
+        return self.add(Opaque(numbers, where, call=call, channels=channels, by_row=by_row))
 
     def graph_of(self, edge_index: Tensor) -> Graph:
         """The graph of an `edge_index` that the model made itself, or of a torch CSR."""

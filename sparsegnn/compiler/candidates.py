@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -17,8 +17,8 @@ from sparsegnn.compiler.graph_steps import (
     ExtremeMessage,
     SoftmaxAggregation,
 )
-from sparsegnn.compiler.row_ops import Concat, HeadMean, Opaque, Scale
-from sparsegnn.compiler.row_steps import Call, Concatenate, Elementwise, MeanOfHeads
+from sparsegnn.compiler.row_ops import Concat, HeadMean, NodeSubset, Opaque, Scale
+from sparsegnn.compiler.row_steps import Call, Concatenate, Elementwise, MeanOfHeads, TakeNodes
 from sparsegnn.compiler.steps import (
     CsrLinear,
     DenseLinear,
@@ -63,10 +63,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the candidates of a unit depend on beside it: N, and features if they are sparse."""
+    """What the candidates of a unit depend on beside it: N, and features if they are sparse.
+
+    Attributes:
+        num_nodes: N.
+        features: The features, if they are sparse.
+        rows: Rows of the values that have not N.
+    """
 
     num_nodes: int
     features: CsrMatrix | None = None
+    rows: dict[int, int] = field(default_factory=dict)
 
     @property
     def feature_nonzeros(self) -> int:
@@ -102,10 +109,11 @@ def dense_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
     if unit.linear is None:
         yield _single(unit)
     elif unit.aggregate is None:
-        for name, linear in _linears(unit.linear.weight, sizes.num_nodes, unit.epilogue):
+        nodes = sizes.rows.get(unit.inputs[0], sizes.num_nodes)
+        for name, linear in _linears(unit.linear.weight, nodes, unit.epilogue):
             yield Candidate(name, (linear,))
     else:
-        yield from _pair_candidates(unit, unit.linear.weight, unit.aggregate.matrix, sizes)
+        yield from _pair_candidates(unit, unit.linear.weight, unit.aggregate.matrix)
 
 
 def fused_candidate(first: Unit, second: Unit, sizes: Sizes) -> Candidate:
@@ -136,21 +144,20 @@ def can_fuse(first: Unit, second: Unit) -> bool:
     )
 
 
-def _pair_candidates(
-    unit: Unit, weight: Tensor, matrix: CsrMatrix, sizes: Sizes
-) -> Iterator[Candidate]:
+def _pair_candidates(unit: Unit, weight: Tensor, matrix: CsrMatrix) -> Iterator[Candidate]:
     outputs, inputs = weight.shape
-    for name, linear in _linears(weight, sizes.num_nodes, Epilogue()):
+    for name, linear in _linears(weight, matrix.shape[1], Epilogue()):
         last = Spmm(matrix, outputs, unit.epilogue)
         yield Candidate(f"transform first, {name}", (linear, last))
-    for name, linear in _linears(weight, sizes.num_nodes, unit.epilogue):
+    for name, linear in _linears(weight, matrix.shape[0], unit.epilogue):
         if not isinstance(linear, NarrowLinear):
             first = Spmm(matrix, inputs)
             yield Candidate(f"aggregate first, {name}", (first, linear))
 
 
 def _products(weight: Tensor, sizes: Sizes, epilogue: Epilogue) -> Iterator[tuple[str, Step]]:
-    nodes = sizes.num_nodes
+    assert sizes.features is not None
+    nodes = sizes.features.shape[0]
     dense = SparseFeatures(weight, nodes, sizes.feature_nonzeros, epilogue)
     yield "sparse features, dense weight", dense
     if weight.numel() <= _INT32_LIMIT:
@@ -179,7 +186,8 @@ def _single(unit: Unit) -> Candidate:
 def _other_step(unit: Unit) -> Step:
     op, last = unit.other, unit.epilogue
     if isinstance(op, Attend):
-        return Attention(op.matrix, op.att_dst, op.att_src, op.negative_slope, last)
+        options = op.negative_slope, op.targets
+        return Attention(op.matrix, op.att_dst, op.att_src, *options, last)
     if isinstance(op, AttendV2):
         return AttentionV2(op.matrix, op.att, op.negative_slope, last)
     if isinstance(op, SoftmaxMean):
@@ -191,6 +199,8 @@ def _other_step(unit: Unit) -> Step:
         return Concatenate(op.index, last)
     if isinstance(op, HeadMean):
         return MeanOfHeads(op.heads, op.index, last)
+    if isinstance(op, NodeSubset):
+        return TakeNodes(op.index, last)
     if isinstance(op, Opaque):
         return Call(op.call, op.where, last)
     return Elementwise(last, op.scale if isinstance(op, Scale) else None)

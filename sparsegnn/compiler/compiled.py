@@ -40,7 +40,7 @@ class CompiledModel(nn.Module):
         self._version = 0 if source is None else _version(source)
 
     def forward(self, x: Features | None = None) -> Tensor:
-        """Logits [N, C].
+        """Logits [N, C], or those of the nodes that it was compiled for.
 
         Args:
             x: Features [N, F], dense or `SparseMatrix`; None for those of compile time.

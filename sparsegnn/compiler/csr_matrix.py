@@ -52,6 +52,33 @@ class CsrMatrix(nn.Module):
         rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(torch.int32)
         return cls(rowptr, cols.to(torch.int32), matrix[rows, cols], matrix.shape[1])
 
+    def columns_of(self, rows: Tensor) -> Tensor:
+        """Bool [K]: the columns with an entry in one of the rows, bool [M]."""
+        entries = torch.repeat_interleave(rows, self.rowptr.diff().long())
+        used = rows.new_zeros(self.shape[1])
+        used[self.col[entries].long()] = True
+        return used
+
+    def select(self, rows: Tensor | None, columns: Tensor | None) -> CsrMatrix:
+        """The matrix of some rows and columns, each once, in these orders.
+
+        Args:
+            rows: int64; None for all.
+            columns: int64, with every column that these rows have an entry in; None for all.
+        """
+        rowptr, entry = rows_of_csr(self.rowptr, rows)
+        col, value, num_cols = self.col[entry], self.value[entry], self.shape[1]
+        if columns is not None:
+            place = torch.empty(num_cols, dtype=col.dtype, device=col.device)
+            num_cols = len(columns)
+            place[columns] = torch.arange(num_cols, dtype=col.dtype, device=col.device)
+            col = place[col.long()]
+            if not bool((columns.diff() > 0).all()):
+                order = _storage_order(rowptr, col, num_cols)
+                col, value = col[order], value[order]
+        scale = self.row_scale if rows is None or self.row_scale is None else self.row_scale[rows]
+        return CsrMatrix(rowptr, col, value, num_cols, scale)
+
     @property
     def shape(self) -> tuple[int, int]:
         """(M, K)."""
@@ -69,3 +96,25 @@ class CsrMatrix(nn.Module):
     def structure(self) -> tuple[Tensor | None, ...]:
         """The six tensors by which an operator takes a CSR graph."""
         return (self.rowptr, self.col, None, self.column_shape, self.col, None)
+
+
+def rows_of_csr(rowptr: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Row pointer of some rows of a CSR matrix, and the positions of their entries, int64.
+
+    Args:
+        rowptr: `[M + 1]`.
+        rows: int64, in any order; None for all.
+    """
+    if rows is None:
+        return rowptr, torch.arange(int(rowptr[-1]), device=rowptr.device)
+    starts, counts = rowptr[:-1].long()[rows], rowptr.diff().long()[rows]
+    ends = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    shift = torch.repeat_interleave(starts - ends[:-1], counts)
+    return ends.to(rowptr.dtype), torch.arange(len(shift), device=rowptr.device) + shift
+
+
+def _storage_order(rowptr: Tensor, col: Tensor, num_cols: int) -> Tensor:
+    """The order of entries by (row, column); parallel entries stay in theirs."""
+    rows = torch.arange(rowptr.numel() - 1, device=col.device)
+    row = torch.repeat_interleave(rows, rowptr.diff().long())
+    return torch.argsort(row * num_cols + col, stable=True)

@@ -17,14 +17,27 @@ class DenseProgram(nn.Module):
 
     Sparse features are given to it as they are if it takes them. Layers that were not converted get
     an `edge_index`.
+
+    Args:
+        model: The model.
+        graph: Its graph.
+        x: Features [N, F].
+        arguments: Further arguments of the model.
+        nodes: int64, the rows of the result to return; None for all.
     """
 
     def __init__(
-        self, model: nn.Module, graph: Graph, x: Features, arguments: dict[str, Any] | None = None
+        self,
+        model: nn.Module,
+        graph: Graph,
+        x: Features,
+        arguments: dict[str, Any] | None = None,
+        nodes: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.arguments = arguments or {}
+        self.nodes = nodes
         self._edges = graph.edge_index if unconverted(model) else graph
         self._sparse = not isinstance(x, Tensor) and self._takes(x)
         self.x = self._form(x)
@@ -32,7 +45,8 @@ class DenseProgram(nn.Module):
     def forward(self, x: Features | None = None) -> Tensor:
         """The model's output for the bound features, or for x."""
         given = self.x if x is None else self._form(x)
-        return self.model(given, self._edges, **self.arguments)  # type: ignore[no-any-return]
+        out: Tensor = self.model(given, self._edges, **self.arguments)
+        return out if self.nodes is None else out[self.nodes]
 
     def _form(self, x: Features) -> Features:
         return x if self._sparse or isinstance(x, Tensor) else x.to_dense()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sparsegnn.compiler.csr_matrix import CsrMatrix
+from sparsegnn.compiler.csr_matrix import CsrMatrix, rows_of_csr
 from sparsegnn.sparse_matrix import SparseMatrix
 
 Features = Tensor | SparseMatrix
@@ -18,12 +18,20 @@ def check_features(x: Features, shape: tuple[int, int], dtype: torch.dtype) -> N
         TypeError: x is neither a tensor nor a `SparseMatrix`, or has another dtype than the model.
         ValueError: x has another shape, or is not finite.
     """
+    _check_form(x, shape, dtype)
+    _check_finite(x)
+
+
+def _check_form(x: Features, shape: tuple[int, int], dtype: torch.dtype) -> None:
     if not isinstance(x, Tensor | SparseMatrix):
         raise TypeError(f"x must be a tensor or a SparseMatrix, got {type(x).__name__}")
     if tuple(x.shape) != shape:
         raise ValueError(f"x must have shape {shape}, got {tuple(x.shape)}")
     if x.dtype != dtype:
         raise TypeError(f"x must be {dtype} like the model, got {x.dtype}")
+
+
+def _check_finite(x: Features) -> None:
     values = x.values if isinstance(x, SparseMatrix) else x
     if not bool(torch.isfinite(values).all()):
         raise ValueError("x must be finite, got NaN or infinity")
@@ -33,10 +41,26 @@ def used_columns(x: Features) -> Tensor:
     """Bool [F]: the columns with a non-zero entry."""
     if isinstance(x, Tensor):
         return (x != 0).any(dim=0)
-    column = x.in_storage_order().pattern.col.long()
+    _, column, values = x.csr_arrays()
     used = torch.zeros(x.shape[1], dtype=torch.bool, device=x.device)
-    used[column[x.in_storage_order().values != 0]] = True
+    used[column[values != 0].long()] = True
     return used
+
+
+def count_used(x: Features) -> int:
+    """Entries that are not zero; every stored one of a `SparseMatrix`."""
+    return int(x.count_nonzero()) if isinstance(x, Tensor) else x.nnz
+
+
+def rows_of(x: Features, nodes: Tensor | None) -> Features:
+    """The rows of these nodes, int64; None for all."""
+    if nodes is None:
+        return x
+    if isinstance(x, Tensor):
+        return x.index_select(0, nodes)
+    rowptr, col, values = x.csr_arrays()
+    taken, entry = rows_of_csr(rowptr, nodes)
+    return SparseMatrix._from_stored(taken, col[entry], values[entry], x.shape[1])
 
 
 class FeatureInput(nn.Module):
@@ -49,10 +73,12 @@ class FeatureInput(nn.Module):
         shape: (N, F).
         sparse: Whether the program takes a `CsrMatrix` instead of a dense tensor.
         dtype: Dtype of the model.
+        nodes: int64, the nodes whose features the program reads, in its order; None for all.
     """
 
     kept: Tensor
     refused: Tensor
+    nodes: Tensor | None
 
     def __init__(
         self,
@@ -61,6 +87,7 @@ class FeatureInput(nn.Module):
         shape: tuple[int, int],
         sparse: bool,
         dtype: torch.dtype,
+        nodes: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.shape = (int(shape[0]), int(shape[1]))
@@ -69,20 +96,23 @@ class FeatureInput(nn.Module):
         refused[kept] = False
         self.register_buffer("kept", kept)
         self.register_buffer("refused", refused)
+        self.register_buffer("nodes", nodes)
         self.sparse = sparse
         self.dtype = dtype
 
     def forward(self, x: Features) -> CsrMatrix | Tensor:
-        """Checks x and restricts it to the live columns.
+        """Checks x and restricts it to the nodes that are read and to the live columns.
 
         Raises:
             TypeError: x has a wrong type or dtype.
             ValueError: x has a wrong shape, is not finite, or uses a column that was removed for
-                being zero everywhere.
+                being zero everywhere. Rows that are not read are not looked at.
         """
         if torch.compiler.is_compiling():
             return self._traced(x)
-        check_features(x, self.shape, self.dtype)
+        _check_form(x, self.shape, self.dtype)
+        x = rows_of(x, self.nodes)
+        _check_finite(x)
         wrong = used_columns(x) & self.refused
         if bool(wrong.any()):
             raise ValueError(
@@ -102,22 +132,23 @@ class FeatureInput(nn.Module):
                 "x must be left out when the plan reads sparse features and is traced: call f(), "
                 "or compile with dense features"
             )
-        return x[:, self.kept]
+        rows = x if self.nodes is None else x.index_select(0, self.nodes)
+        return rows[:, self.kept]
 
     def _compact(self, x: SparseMatrix) -> CsrMatrix:
-        stored = x.in_storage_order()
+        rowptr, col, values = x.csr_arrays()
         position = torch.full((x.shape[1],), -1, device=x.device)
         position[self.kept] = torch.arange(len(self.kept), device=x.device)
-        column = position[stored.pattern.col.long()]
-        keep = (column >= 0) & (stored.values != 0)
-        degree = stored.pattern.in_degree()
+        column = position[col.long()]
+        keep = (column >= 0) & (values != 0)
+        degree = rowptr.diff().long()
         row = torch.repeat_interleave(torch.arange(len(degree), device=x.device), degree)
         counts = torch.bincount(row[keep], minlength=len(degree))
-        rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        index = stored.pattern.rowptr.dtype
-        values, row = stored.values[keep], row[keep]
-        scale = _common_value(row, values, len(degree))
-        return CsrMatrix(rowptr.to(index), column[keep].to(index), values, len(self.kept), scale)
+        ends = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        kept_values, row = values[keep], row[keep]
+        scale = _common_value(row, kept_values, len(degree))
+        index = rowptr.dtype
+        return CsrMatrix(ends.to(index), column[keep].to(index), kept_values, len(self.kept), scale)
 
 
 def _common_value(row: Tensor, values: Tensor, num_rows: int) -> Tensor | None:

@@ -45,6 +45,7 @@ _KINDS: dict[str, type[nn.Module]] = {
         row_steps.Elementwise,
         row_steps.Concatenate,
         row_steps.MeanOfHeads,
+        row_steps.TakeNodes,
         CsrMatrix,
         Epilogue,
         FeatureInput,

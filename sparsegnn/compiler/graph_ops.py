@@ -13,10 +13,19 @@ from sparsegnn.compiler.row_ops import Bias, Channelwise
 
 
 @dataclass(frozen=True, eq=False)
-class Aggregate(Channelwise):
-    """`A h` for a matrix of edge values."""
+class OverEdges(Channelwise):
+    """What every node makes of its neighbours, channel by channel."""
 
     matrix: CsrMatrix = field(kw_only=True)
+
+    def nodes_read(self, needed: Tensor) -> list[Tensor]:
+        """Neighbours."""
+        return [self.matrix.columns_of(needed)]
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregate(OverEdges):
+    """`A h` for a matrix of edge values."""
 
     def constants(self, inputs: list[Tensor]) -> Tensor:
         """Zero stays zero; another number becomes one per node."""
@@ -24,10 +33,9 @@ class Aggregate(Channelwise):
 
 
 @dataclass(frozen=True, eq=False)
-class Extreme(Channelwise):
+class Extreme(OverEdges):
     """The largest or smallest message into every node, 0 without any."""
 
-    matrix: CsrMatrix = field(kw_only=True)
     weighted: bool = field(kw_only=True)
     smallest: bool = field(kw_only=True)
 
@@ -37,7 +45,7 @@ class Extreme(Channelwise):
 
 
 @dataclass(frozen=True, eq=False)
-class SoftmaxMean(Channelwise):
+class SoftmaxMean(OverEdges):
     """The mean of the messages `relu(h) + eps` into every node, weighted by softmax of `t * them`.
 
     Attributes:
@@ -46,7 +54,6 @@ class SoftmaxMean(Channelwise):
         eps: Added to the messages.
     """
 
-    matrix: CsrMatrix = field(kw_only=True)
     t: Tensor = field(kw_only=True)
     eps: float = field(kw_only=True)
 
@@ -68,6 +75,7 @@ class Attend(Operation):
         att_dst: `[heads, C]`.
         att_src: `[heads, C]`.
         negative_slope: Slope of LeakyReLU.
+        targets: int64, the row of every target among the sources; None where they are the same.
     """
 
     aligned = True
@@ -75,6 +83,7 @@ class Attend(Operation):
     att_dst: Tensor = field(kw_only=True)
     att_src: Tensor = field(kw_only=True)
     negative_slope: float = field(kw_only=True)
+    targets: Tensor | None = field(kw_only=True, default=None)
 
     @property
     def heads(self) -> int:
@@ -95,6 +104,10 @@ class Attend(Operation):
             return _nothing(self, self.matrix.value)
         heads = _kept_heads(output, self.att_src.shape[1])
         return replace(self, att_dst=self.att_dst[heads], att_src=self.att_src[heads])
+
+    def nodes_read(self, needed: Tensor) -> list[Tensor]:
+        """Neighbours and the nodes themselves."""
+        return [self.matrix.columns_of(needed) | needed]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +137,10 @@ class AttendV2(Operation):
         if len(output) == 0:
             return _nothing(self, self.matrix.value)
         return replace(self, att=self.att[_kept_heads(output, self.att.shape[1])])
+
+    def nodes_read(self, needed: Tensor) -> list[Tensor]:
+        """Neighbours as sources, the nodes themselves as targets."""
+        return [self.matrix.columns_of(needed), needed]
 
 
 def _nothing(operation: Operation, values: Tensor) -> Operation:

@@ -21,10 +21,12 @@ class Attention(Step):
         att_dst: [heads, C].
         att_src: [heads, C].
         negative_slope: Slope of LeakyReLU.
+        targets: int64, the row of every target among the sources; None where they are the same.
         epilogue: What follows.
     """
 
     scores: Tensor
+    targets: Tensor | None
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class Attention(Step):
         att_dst: Tensor,
         att_src: Tensor,
         negative_slope: float,
+        targets: Tensor | None = None,
         epilogue: Epilogue | None = None,
     ) -> None:
         super().__init__()
@@ -41,18 +44,20 @@ class Attention(Step):
         self.epilogue = Epilogue() if epilogue is None else epilogue
         blocks = [torch.block_diag(*att[:, None, :]) for att in (att_dst, att_src)]
         self.register_buffer("scores", torch.cat(blocks))
+        self.register_buffer("targets", targets)
         self.label = f"attention {self.heads} x {self.channels}{self.epilogue}"
-        self._count((matrix.nnz + 2 * matrix.shape[0]) * self.heads * self.channels)
+        self._count((matrix.nnz + 2 * matrix.shape[1]) * self.heads * self.channels)
 
     def bind(self) -> Run:
         """Binds the graph and the attention vectors."""
         gat: Any = torch.ops.sparsegnn.gat.default
         structure, scores, slope = self.matrix.structure(), self.scores, self.negative_slope
-        heads, channels = self.heads, self.channels
+        heads, channels, targets = self.heads, self.channels, self.targets
 
         def run(h: Tensor, *extra: Tensor) -> Tensor:
             rows = functional.linear(h, scores)
-            s_dst, s_src = rows[:, :heads].contiguous(), rows[:, heads:].contiguous()
+            s_dst, s_src = rows[:, :heads], rows[:, heads:].contiguous()
+            s_dst = s_dst.contiguous() if targets is None else s_dst.index_select(0, targets)
             x = h.view(-1, heads, channels)
             options = (None, None, slope, 0.0, None, False)
             out: Tensor = gat(*structure, x, s_dst, s_src, *options)[0]

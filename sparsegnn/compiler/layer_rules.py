@@ -93,7 +93,7 @@ def _sage(
     if conv.root_weight:
         own = build.linear(root, conv.lin_r.weight, None, where)
         out = build.sum(out, own, where)
-    return build.opaque(_normalized, [out], where) if conv.normalize else out
+    return build.opaque(_normalized, [out], where, by_row=True) if conv.normalize else out
 
 
 def _graph_conv(

@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
 
 from sparsegnn.compiler.builder import Builder, Value
+from sparsegnn.compiler.by_row import function_by_row, module_by_row
 from sparsegnn.compiler.errors import Unsupported
 from sparsegnn.compiler.layer_rules import LAYERS, NotCovered, graph_argument, is_layer
 from sparsegnn.compiler.row_ops import ACTIVATIONS, Concat
@@ -215,7 +216,8 @@ def _opaque(
         filled: Any = fx.node.map_aggregate(template, fill)
         return function(*filled[0], **filled[1])
 
-    return builder.opaque(call, inputs, where)
+    by_row = function_by_row(function, args, kwargs) if layer is None else module_by_row(layer)
+    return builder.opaque(call, inputs, where, by_row=by_row)
 
 
 class _Slot:

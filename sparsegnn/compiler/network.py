@@ -50,6 +50,10 @@ class Operation:
         """The operation between kept channels: indices, ascending; -1 stands for a 0."""
         raise NotImplementedError
 
+    def nodes_read(self, needed: Tensor) -> list[Tensor]:
+        """Per input, the nodes that the needed rows of the output depend on; bool `[N]`."""
+        return [needed] * len(self.inputs)
+
 
 @dataclass
 class Network:

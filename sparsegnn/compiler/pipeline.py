@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sparsegnn.compiler.candidates import Sizes, takes_sparse
 from sparsegnn.compiler.capture import capture
 from sparsegnn.compiler.compiled import CompiledModel
 from sparsegnn.compiler.dense import DenseProgram
 from sparsegnn.compiler.errors import Unsupported
-from sparsegnn.compiler.features import FeatureInput, Features, used_columns
+from sparsegnn.compiler.features import FeatureInput, Features, count_used, used_columns
 from sparsegnn.compiler.fold import simplified
 from sparsegnn.compiler.liveness import Liveness, compacted, liveness, padded
 from sparsegnn.compiler.network import INPUT, Network
@@ -21,6 +21,7 @@ from sparsegnn.compiler.planner import Choice, Forms, Planner
 from sparsegnn.compiler.program import Program, assemble
 from sparsegnn.compiler.report import Report
 from sparsegnn.compiler.reporting import describe, undescribed
+from sparsegnn.compiler.restrict import Restricted, restricted
 from sparsegnn.compiler.timing import comparable
 from sparsegnn.compiler.units import Unit, form_units
 from sparsegnn.graph import Graph
@@ -47,6 +48,7 @@ class Problem:
         pruned: The graph without the pruned edges; the same object when none are.
         arguments: Further arguments of the model on the pruned graph.
         whole_arguments: The same on the whole graph.
+        nodes: int64, the nodes of the result, in its order; None for all.
     """
 
     model: nn.Module
@@ -55,11 +57,17 @@ class Problem:
     pruned: Graph
     arguments: dict[str, Any] = field(default_factory=dict)
     whole_arguments: dict[str, Any] = field(default_factory=dict)
+    nodes: Tensor | None = None
 
     @property
     def dtype(self) -> torch.dtype:
         """Dtype of features and model."""
         return self.x.dtype
+
+    @property
+    def nodes_returned(self) -> int:
+        """Rows of the result."""
+        return self.whole.num_nodes if self.nodes is None else len(self.nodes)
 
 
 @dataclass(frozen=True)
@@ -68,8 +76,10 @@ class Plan:
 
     Attributes:
         captured: The network of the model.
-        network: The same, simplified; its values are those of the units.
+        network: The same, simplified.
         live: What can influence its result.
+        part: What is left of it, on the nodes that the result depends on; its values are those of
+            the units.
         choices: How every unit is executed.
         program: What is executed.
     """
@@ -77,13 +87,14 @@ class Plan:
     captured: Network
     network: Network
     live: Liveness
+    part: Restricted
     choices: list[Choice]
     program: Program
 
 
 def compile_problem(problem: Problem, *, tune: bool) -> CompiledModel:
     """The fastest exact program; the dense model when that is faster, or not understood."""
-    masked = DenseProgram(problem.model, problem.pruned, problem.x, problem.arguments)
+    masked = _dense(problem, problem.pruned, problem.arguments)
     try:
         plan = make_plan(problem, tune=tune)
     except Unsupported as reason:
@@ -119,18 +130,32 @@ def make_plan(problem: Problem, *, tune: bool) -> Plan:
     network = simplified(captured, used)
     live = liveness(network, used)
     small = compacted(network, padded(network, live.kept))
-    units = form_units(small)
+    part = restricted(
+        small, graph.num_nodes, problem.nodes, sparse_features=_is_sparse(x, len(live.kept[INPUT]))
+    )
+    units = form_units(part.network)
     readable = liveness(simplified(captured)).kept[INPUT]
 
     def make_input(sparse: bool) -> FeatureInput:
-        return FeatureInput(
-            live.kept[INPUT], readable, (x.shape[0], x.shape[1]), sparse, problem.dtype
-        )
+        shape = (x.shape[0], x.shape[1])
+        kept = live.kept[INPUT]
+        return FeatureInput(kept, readable, shape, sparse, problem.dtype, part.features)
 
-    forms = _forms(units, small, make_input(True)(x), lambda: make_input(False)(x))
-    choices = Planner(forms, Sizes(graph.num_nodes, forms.sparse), tune=tune).plan(units)
-    program = assemble(choices, small.output, forms, make_input)
-    return Plan(captured, network, live, choices, program)
+    forms = _forms(units, part.network, make_input(True)(x), lambda: make_input(False)(x))
+    sizes = Sizes(graph.num_nodes, forms.sparse, part.rows)
+    choices = Planner(forms, sizes, tune=tune).plan(units)
+    program = assemble(choices, part.network.output, forms, make_input)
+    return Plan(captured, network, live, part, choices, program)
+
+
+def _is_sparse(x: Features, columns: int) -> bool:
+    """Whether sparse features may be worth it, from their number of columns that are kept."""
+    return count_used(x) <= SPARSE_UP_TO * x.shape[0] * columns
+
+
+def _dense(problem: Problem, graph: Graph, arguments: dict[str, Any]) -> DenseProgram:
+    """The model on one of the two graphs."""
+    return DenseProgram(problem.model, graph, problem.x, arguments, problem.nodes)
 
 
 def _forms(units: list[Unit], network: Network, sparse: Any, make_dense: Any) -> Forms:
@@ -159,9 +184,7 @@ def _relative_error(program: Program, masked: DenseProgram) -> float:
 def _with_times(problem: Problem, program: Program, masked: DenseProgram, report: Report) -> Report:
     functions: dict[str, Any] = {"compiled": program, "masked": masked}
     if problem.whole is not problem.pruned:
-        functions["dense"] = DenseProgram(
-            problem.model, problem.whole, problem.x, problem.whole_arguments
-        )
+        functions["dense"] = _dense(problem, problem.whole, problem.whole_arguments)
     with torch.inference_mode():
         timings = comparable(
             functions, rounds=_ROUNDS, budget_s=_BUDGET_S, device=problem.whole.device

@@ -33,6 +33,8 @@ class LayerReport:
         kept_weights: Weights kept.
         chosen: Name of the candidate that is executed.
         candidates: Everything considered.
+        nodes: Nodes that the input has rows for, and that each result is computed for.
+        edges: Entries of the matrices over edges, self loops among them.
     """
 
     name: str
@@ -41,6 +43,8 @@ class LayerReport:
     kept_weights: int
     chosen: str
     candidates: tuple[CandidateReport, ...]
+    nodes: tuple[int, ...]
+    edges: int
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Report:
         threads: CPU threads of the measurement.
         device: Where it ran.
         torch_version: Version of torch.
+        nodes_returned: Rows of the result.
+        nodes_total: Nodes of the graph.
     """
 
     plan: str
@@ -92,6 +98,8 @@ class Report:
     threads: int
     device: str
     torch_version: str
+    nodes_returned: int
+    nodes_total: int
 
     def counted(self) -> tuple[MacCount, MacCount]:
         """Counts of the program and of the dense model.
@@ -115,6 +123,7 @@ class Report:
         return [
             f"plan: {self.plan} ({self.reason})",
             f"edges: {self.edges_kept} of {self.edges_total} kept",
+            f"nodes: {self.nodes_returned} of {self.nodes_total} in the result",
             f"checked against the masked model: {self.relative_error:.1e} of the largest logit",
             *(f"{path}: left as it is, {why}" for path, why in self.kept_layers.items()),
         ]
@@ -124,7 +133,11 @@ class Report:
         for layer in self.layers:
             units = " -> ".join(map(str, layer.units))
             live = " -> ".join(map(str, layer.live_units))
-            lines.append(f"{layer.name}: {units} units, live {live}, {layer.kept_weights} weights")
+            nodes = " -> ".join(map(str, layer.nodes))
+            lines.append(
+                f"{layer.name}: {units} units, live {live}, {layer.kept_weights} weights, "
+                f"{nodes} nodes, {layer.edges} edges"
+            )
             for candidate in layer.candidates:
                 mark = "*" if candidate.name == layer.chosen else " "
                 ms = "not measured" if candidate.ms is None else f"{candidate.ms:.3f} ms"

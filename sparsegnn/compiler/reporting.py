@@ -10,7 +10,7 @@ from torch import Tensor
 from sparsegnn.compiler.capture import capture
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.macs import MacCount, Setting, count_macs, undirected_links
-from sparsegnn.compiler.network import Network
+from sparsegnn.compiler.network import Network, Operation
 from sparsegnn.compiler.report import Bytes, LayerReport, Report
 from sparsegnn.compiler.row_ops import Linear
 from sparsegnn.nn import unconverted
@@ -41,6 +41,8 @@ def describe(problem: Problem, plan: Plan, error: float) -> Report:
         threads=torch.get_num_threads(),
         device=str(problem.whole.device),
         torch_version=torch.__version__,
+        nodes_returned=problem.nodes_returned,
+        nodes_total=problem.whole.num_nodes,
     )
 
 
@@ -65,6 +67,8 @@ def undescribed(problem: Problem, reason: str) -> Report:
         threads=torch.get_num_threads(),
         device=str(problem.whole.device),
         torch_version=torch.__version__,
+        nodes_returned=problem.nodes_returned,
+        nodes_total=problem.whole.num_nodes,
     )
 
 
@@ -104,19 +108,27 @@ def _dense_macs(problem: Problem, network: Network) -> MacCount:
 
 
 def _layer(plan: Plan, choice: Choice) -> LayerReport:
+    operations, widths = plan.network.operations, plan.network.widths()
     values = [choice.units[0].inputs[0], *(unit.output for unit in choice.units)]
-    widths = plan.network.widths()
-    covered = [plan.network.operations[v] for unit in choice.units for v in unit.values]
+    named = [plan.part.sources.get(value, value) for value in values]
+    covered = [operations[v] for unit in choice.units for v in unit.values if v in operations]
     return LayerReport(
         name=" and ".join(unit.name for unit in choice.units),
-        units=tuple(widths[value] for value in values),
-        live_units=tuple(len(plan.live.kept[value]) for value in values),
+        units=tuple(widths[value] for value in named),
+        live_units=tuple(len(plan.live.kept[value]) for value in named),
         kept_weights=sum(
             int(op.weight.count_nonzero()) for op in covered if isinstance(op, Linear)
         ),
         chosen=choice.chosen.name,
         candidates=choice.considered,
+        nodes=tuple(plan.part.rows[value] for value in values),
+        edges=sum(_edges(op) for unit in choice.units for op in (unit.aggregate, unit.other)),
     )
+
+
+def _edges(operation: Operation | None) -> int:
+    matrix = getattr(operation, "matrix", None)
+    return matrix.nnz if isinstance(matrix, CsrMatrix) else 0
 
 
 def _dense_bytes(problem: Problem, network: Network) -> Bytes:

@@ -166,12 +166,35 @@ class HeadMean(Operation):
 
 
 @dataclass(frozen=True, eq=False)
+class NodeSubset(Channelwise):
+    """The rows `h[index]`."""
+
+    index: Tensor = field(kw_only=True)
+
+    def constants(self, inputs: list[Tensor]) -> Tensor:
+        """Theirs."""
+        return inputs[0]
+
+
+@dataclass(frozen=True, eq=False)
 class Opaque(Operation):
-    """Anything else: a function of whole values, whose channels are all kept."""
+    """Anything else: a function of whole values, whose channels are all kept.
+
+    Attributes:
+        call: The function.
+        channels: What it gives.
+        by_row: Whether a row of the result depends on the same rows of the inputs alone.
+    """
 
     gives_all = True
     call: Callable[..., Tensor] = field(kw_only=True)
     channels: int = field(kw_only=True)
+    by_row: bool = field(kw_only=True, default=False)
+
+    def nodes_read(self, needed: Tensor) -> list[Tensor]:
+        """All of them, unless rows are known to be independent."""
+        read = needed if self.by_row else torch.ones_like(needed)
+        return [read] * len(self.inputs)
 
     def width(self, widths: list[int]) -> int:
         """What it was found to give."""

@@ -57,6 +57,26 @@ class Concatenate(Step):
         return run
 
 
+class TakeNodes(Step):
+    """The rows `h[index]` and an epilogue."""
+
+    index: Tensor
+
+    def __init__(self, index: Tensor, epilogue: Epilogue) -> None:
+        super().__init__()
+        self.register_buffer("index", index)
+        self.epilogue = epilogue
+        self.label = f"rows of {len(index)} nodes{epilogue}"
+        self._count(0)
+
+    def bind(self) -> Run:
+        """Binds the rows."""
+        index, finish = self.index, self.epilogue.rest()
+        if finish is None:
+            return lambda h: h.index_select(0, index)
+        return lambda h, *extra: finish(h.index_select(0, index), *extra)
+
+
 class MeanOfHeads(Step):
     """The mean of [N, heads, C] over heads, or its channels `index`, and an epilogue."""
 

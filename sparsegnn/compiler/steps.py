@@ -195,10 +195,10 @@ class FusedHidden(Step):
         self.register_buffer("weight", panels)
         self.register_buffer("bias", None if bias is None else functional.pad(bias, padding))
         self.register_buffer("output_weight", functional.pad(output_weight, padding).contiguous())
-        nodes = matrix.shape[0]
+        targets, sources = matrix.shape
         stored = hidden + padding[1]
-        rest = (matrix.nnz + nodes * outputs) * stored
-        self._count(feature_nonzeros * stored + rest, nodes * weight.numel() + rest)
+        rest = (matrix.nnz + targets * outputs) * stored
+        self._count(feature_nonzeros * stored + rest, sources * weight.numel() + rest)
         self.label = f"fused {weight.shape[1]} -> {hidden} -> {outputs}"
         self.cost_per_mac = 0.8
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from sparsegnn.compiler.compiled import CompiledModel
 from sparsegnn.compiler.features import Features, check_features
+from sparsegnn.compiler.nodes import as_indices
 from sparsegnn.compiler.pipeline import Problem, compile_problem
 from sparsegnn.graph import Graph
 from sparsegnn.nn import GCN
@@ -25,9 +27,12 @@ def compile_ticket(
     data: NodeDataset | tuple[Tensor | SparseMatrix, Graph],
     *,
     tune: bool = True,
+    nodes: Tensor | None = None,
 ) -> CompiledModel:
     """Builds the program; see `Ticket.compile`."""
-    return compile_problem(read_problem(ticket, model, data), tune=tune)
+    problem = read_problem(ticket, model, data)
+    requested = as_indices(nodes, problem.whole)
+    return compile_problem(replace(problem, nodes=requested), tune=tune)
 
 
 def read_problem(

@@ -202,6 +202,8 @@ class Ticket:
         model: GCN,
         data: NodeDataset | tuple[Tensor | SparseMatrix, Graph],
         tune: bool = True,
+        *,
+        nodes: Tensor | None = None,
     ) -> CompiledModel:
         """Builds the fast program: pruned edges, weights and dead units are removed.
 
@@ -210,18 +212,22 @@ class Ticket:
                 its current weights; any other model gets the ticket's.
             data: The dataset, or (features [N, F], whole graph).
             tune: Measure the candidate plans; else take the one with the fewest operations.
+            nodes: The nodes whose logits are wanted, as int64 indices in any order, also repeated,
+                or as a bool mask [N]; None for all.
 
         Returns:
-            A module `f(x=None) -> logits [N, C]` with `report()`. It is never slower than the dense
-            model when measured: it falls back to that, and the report says so.
+            A module `f(x=None) -> logits [N, C]`, or those of `nodes` in their order, with
+            `report()`. It is never slower than the dense model when measured: it falls back to
+            that, and the report says so.
 
         Raises:
             TicketError: Graph or model are not the ticket's.
-            ValueError: Features have a wrong shape or are not finite.
+            TypeError: nodes are neither indices nor a mask.
+            ValueError: Features or nodes have a wrong shape, or features are not finite.
         """
         from sparsegnn.tickets.compile import compile_ticket
 
-        return compile_ticket(self, model, data, tune=tune)
+        return compile_ticket(self, model, data, tune=tune, nodes=nodes)
 
 
 def _owned(name: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -8,7 +8,17 @@ from torch import Tensor
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.graph_ops import Aggregate, Attend, AttendV2, Extreme, SoftmaxMean
 from sparsegnn.compiler.network import INPUT, Network, Operation
-from sparsegnn.compiler.row_ops import Activation, Add, Bias, Concat, HeadMean, Linear, Scale
+from sparsegnn.compiler.row_ops import (
+    Activation,
+    Add,
+    Bias,
+    Concat,
+    HeadMean,
+    Linear,
+    NodeSubset,
+    Opaque,
+    Scale,
+)
 
 
 def run(network: Network, x: Tensor) -> Tensor:
@@ -44,6 +54,10 @@ def _apply(op: Operation, inputs: list[Tensor]) -> Tensor:
     if isinstance(op, HeadMean):
         out = h.unflatten(1, (op.heads, -1)).mean(1)
         return out if op.index is None else out[:, op.index]
+    if isinstance(op, NodeSubset):
+        return h[op.index]
+    if isinstance(op, Opaque):
+        return op.call(*inputs)
     if isinstance(op, Aggregate):
         return dense(op.matrix) @ h
     if isinstance(op, SoftmaxMean):
@@ -55,8 +69,8 @@ def _apply(op: Operation, inputs: list[Tensor]) -> Tensor:
 
 
 def _softmax_mean(op: SoftmaxMean, h: Tensor) -> Tensor:
-    messages, out = h.relu() + op.eps, torch.zeros_like(h)
-    for row in range(h.shape[0]):
+    messages, out = h.relu() + op.eps, h.new_zeros(op.matrix.shape[0], h.shape[1])
+    for row in range(len(out)):
         columns = op.matrix.col[op.matrix.rowptr[row] : op.matrix.rowptr[row + 1]].long()
         if len(columns) > 0:
             taken = messages[columns]
@@ -65,8 +79,8 @@ def _softmax_mean(op: SoftmaxMean, h: Tensor) -> Tensor:
 
 
 def _extreme(op: Extreme, h: Tensor) -> Tensor:
-    out = torch.zeros_like(h)
-    for row in range(h.shape[0]):
+    out = h.new_zeros(op.matrix.shape[0], h.shape[1])
+    for row in range(len(out)):
         columns = op.matrix.col[op.matrix.rowptr[row] : op.matrix.rowptr[row + 1]].long()
         if len(columns) > 0:
             out[row] = h[columns].amin(0) if op.smallest else h[columns].amax(0)
@@ -76,8 +90,9 @@ def _extreme(op: Extreme, h: Tensor) -> Tensor:
 def _attention(op: Attend | AttendV2, source: Tensor, target: Tensor) -> Tensor:
     heads = op.heads
     s, t = source.unflatten(1, (heads, -1)), target.unflatten(1, (heads, -1))
-    out = torch.zeros_like(s)
-    for row in range(len(s)):
+    t = t if not isinstance(op, Attend) or op.targets is None else t[op.targets]
+    out = torch.zeros_like(t)
+    for row in range(len(t)):
         columns = op.matrix.col[op.matrix.rowptr[row] : op.matrix.rowptr[row + 1]].long()
         leaky = torch.nn.functional.leaky_relu
         if isinstance(op, Attend):
@@ -87,6 +102,15 @@ def _attention(op: Attend | AttendV2, source: Tensor, target: Tensor) -> Tensor:
             scores = (leaky(s[columns] + t[row], op.negative_slope) * op.att).sum(2)
         out[row] = (scores.softmax(0)[:, :, None] * s[columns]).sum(0)
     return out.flatten(1)
+
+
+def _centred(h: Tensor) -> Tensor:
+    """Every row depends on all of them."""
+    return h - h.mean(dim=0)
+
+
+def _softmax(h: Tensor) -> Tensor:
+    return h.softmax(dim=1)
 
 
 def random_network(seed: int, nodes: int, inputs: int, length: int, sparsity: float) -> Network:
@@ -109,7 +133,7 @@ def random_network(seed: int, nodes: int, inputs: int, length: int, sparsity: fl
         value = values[-1 - min(pick(3), len(values) - 1)]
         width = widths[value]
         same = [v for v in values if widths[v] == width]
-        kind = pick(12)
+        kind = pick(15)
         made: Operation
         if kind <= 2:
             made = Linear((value,), weight=numbers(2 * (1 + pick(4)), width))
@@ -134,6 +158,13 @@ def random_network(seed: int, nodes: int, inputs: int, length: int, sparsity: fl
             made = SoftmaxMean((value,), matrix=matrix, t=t, eps=0.1)
         elif kind == 11:
             made = Extreme((value,), matrix=matrix, weighted=False, smallest=bool(pick(2)))
+        elif kind == 12 and width % 2 == 0:
+            pair, att = (value, same[pick(len(same))]), numbers(2, width // 2)
+            made = AttendV2(pair, matrix=matrix, att=att, negative_slope=0.2)
+        elif kind == 13:
+            made = Opaque((value,), call=_centred, channels=width)
+        elif kind == 14:
+            made = Opaque((value,), call=_softmax, channels=width, by_row=True)
         elif kind == 9 and width % 2 == 0:
             made = HeadMean((value,), heads=2)
         else:

@@ -353,3 +353,11 @@ def test_wrong_features_at_call_time_have_their_sentence() -> None:
         fast(torch.zeros(20, 13, dtype=torch.float64))
     with pytest.raises(TypeError, match="like the model"):
         fast(torch.zeros(20, 12))
+
+
+def test_logits_of_some_nodes() -> None:
+    setup, nodes = make(), torch.tensor([3, 19, 3])
+    fast = setup.ticket.compile(setup.model, (setup.x, setup.graph), tune=False, nodes=nodes)
+    assert close(fast(), masked_logits(setup)[nodes], 1e-12)
+    with pytest.raises(ValueError, match=r"nodes must lie in \[0, 20\), got 20 at position 0"):
+        setup.ticket.compile(setup.model, (setup.x, setup.graph), nodes=torch.tensor([20]))
