@@ -60,6 +60,19 @@ def compile(
         TypeError: An argument has a wrong type or dtype.
         ValueError: Shapes or devices do not fit, or x is not finite.
     """
+    problem = as_problem(model, graph, x, edge_weight, edge_mask, nodes)
+    return compile_problem(problem, tune=tune)
+
+
+def as_problem(
+    model: nn.Module,
+    graph: Graph | Tensor,
+    x: Features,
+    edge_weight: Tensor | None,
+    edge_mask: Tensor | Mask | None,
+    nodes: Tensor | None = None,
+) -> Problem:
+    """Checks what `compile` takes, and copies the model with its layers as ours."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
     if not isinstance(x, Tensor | SparseMatrix):
@@ -87,8 +100,7 @@ def compile(
     arguments = _given(edge_weight=kept_weight)
     requested = as_indices(nodes, whole)
     whole_arguments = _given(edge_weight=edge_weight)
-    problem = Problem(plain, x, whole, pruned, arguments, whole_arguments, requested)
-    return compile_problem(problem, tune=tune)
+    return Problem(plain, x, whole, pruned, arguments, whole_arguments, requested)
 
 
 def _converted(model: nn.Module) -> nn.Module:

@@ -27,7 +27,7 @@ from sparsegnn.compiler.report import Report
 from sparsegnn.data.files import write_atomic
 
 FORMAT = "sparsegnn-program"
-VERSION = "1"
+VERSION = "2"
 _KINDS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
     for kind in (

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.epilogue import Epilogue
+from sparsegnn.compiler.macs import score_macs
 from sparsegnn.compiler.steps import Run, Step
 
 
@@ -46,7 +47,8 @@ class Attention(Step):
         self.register_buffer("scores", torch.cat(blocks))
         self.register_buffer("targets", targets)
         self.label = f"attention {self.heads} x {self.channels}{self.epilogue}"
-        self._count((matrix.nnz + 2 * matrix.shape[1]) * self.heads * self.channels)
+        width = self.heads * self.channels
+        self._count(matrix.nnz * width + score_macs(matrix.shape[1], self.heads, width))
 
     def bind(self) -> Run:
         """Binds the graph and the attention vectors."""

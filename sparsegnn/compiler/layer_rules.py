@@ -30,6 +30,8 @@ def is_layer(module: nn.Module) -> bool:
     if isinstance(module, pyg.JumpingKnowledge):
         return bool(module.mode != "cat")
     norms = pyg.LayerNorm | pyg.GraphNorm | pyg.PairNorm | pyg.InstanceNorm | pyg.MessageNorm
+    if type(module) is pyg.Linear:
+        return True
     return isinstance(module, pyg.MessagePassing | norms) or is_ours(module)
 
 

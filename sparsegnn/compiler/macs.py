@@ -1,7 +1,7 @@
 """Multiply-accumulate operations, counted three ways.
 
-The papers' convention counts dense features and one aggregation per undirected link; it reproduces
-the published figures but describes no program. The executed counts describe one forward pass of a
+The papers' conventions count dense features and aggregation per undirected link; they reproduce
+the published figures but describe no program. The executed counts describe one forward pass of a
 real program: with dense features, and with sparse ones.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
-from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.graph_ops import Aggregate, Attend, AttendV2, Extreme, SoftmaxMean
 from sparsegnn.compiler.network import INPUT, Network, Operation
-from sparsegnn.compiler.row_ops import Linear
+from sparsegnn.compiler.row_ops import Bias, Linear
 from sparsegnn.graph import Graph
+
+Convention = Literal["ugs", "gebt"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,17 @@ class MacCount:
     papers: int
     executed_dense_features: int
     executed: int
+
+    def __add__(self, other: MacCount) -> MacCount:
+        """Both together."""
+        return MacCount(
+            self.papers + other.papers,
+            self.executed_dense_features + other.executed_dense_features,
+            self.executed + other.executed,
+        )
+
+
+NOTHING = MacCount(0, 0, 0)
 
 
 def papers_macs(
@@ -69,6 +82,8 @@ class Setting:
         feature_nonzeros: Stored entries of sparse features; None for dense ones.
         edge_density: Share of edges kept, for the papers' convention.
         weight_density: Share of weights kept, for the same.
+        convention: Whose: "ugs" aggregates in every layer, once per link; "gebt" in the first layer
+            alone, in both directions of every link.
     """
 
     num_nodes: int
@@ -76,50 +91,106 @@ class Setting:
     feature_nonzeros: int | None = None
     edge_density: float = 1.0
     weight_density: float = 1.0
+    convention: Convention = "ugs"
 
 
 def count_macs(network: Network, setting: Setting) -> MacCount:
-    """Operations of a network as it stands, in the order that its model executes.
+    """Operations of a network as it stands, in the order that its layers execute.
 
     Products of features with weights and sums over edges count; elementwise work does not. Sparse
     features save only where a linear map reads them directly.
     """
-    widths = network.widths()
-    papers = dense = executed = 0.0
-    for operation in network.operations.values():
-        source = operation.inputs[0]
+    return sum(layer_macs(network, setting).values(), NOTHING)
+
+
+def layer_macs(network: Network, setting: Setting) -> dict[str, MacCount]:
+    """The same by the path of the module that the operations come from, in order."""
+    counter = _Counter(network, setting)
+    found: dict[str, MacCount] = {}
+    for value, operation in network.operations.items():
+        count = counter.count(value, operation)
+        if count != NOTHING:
+            found[operation.where] = found.get(operation.where, NOTHING) + count
+    return found
+
+
+class _Counter:
+    """Counts single operations.
+
+    A layer that sums neighbours and then projects them does so the other way round where that
+    narrows them, or where they are sparse (`sparsegnn.nn.aggregate`).
+    """
+
+    def __init__(self, network: Network, setting: Setting) -> None:
+        self.network = network
+        self.setting = setting
+        self.users = network.consumers()
+        self.widths = network.widths()
+
+    def count(self, value: int, operation: Operation) -> MacCount:
         if isinstance(operation, Linear):
-            full = setting.num_nodes * operation.weight.numel()
-            papers += setting.weight_density * full
-            dense += full
-            sparse = source == INPUT and setting.feature_nonzeros is not None
-            stored = setting.feature_nonzeros or 0
-            executed += stored * operation.weight.shape[0] if sparse else full
-        elif (per_entry := _macs_per_entry(operation, widths[source])) > 0:
-            papers += setting.edge_density * setting.num_links * _papers_width(network, operation)
-            over_edges = _matrix(operation).nnz * per_entry
-            dense, executed = dense + over_edges, executed + over_edges
-    return MacCount(round(papers), round(dense), round(executed))
+            return self._linear(operation)
+        if isinstance(operation, Aggregate):
+            return self._sum(value, operation)
+        if isinstance(operation, Extreme | Attend | AttendV2 | SoftmaxMean):
+            return self._other(operation)
+        return NOTHING
+
+    def _linear(self, linear: Linear) -> MacCount:
+        full = self.setting.num_nodes * linear.weight.numel()
+        outputs, source = linear.weight.shape[0], linear.inputs[0]
+        before = self.network.operations.get(source)
+        if isinstance(before, Aggregate) and self._projection(source, before) is linear:
+            source = before.inputs[0]
+        stored = self.setting.feature_nonzeros if source == INPUT else None
+        executed = full if stored is None else stored * outputs
+        return MacCount(round(self.setting.weight_density * full), full, executed)
+
+    def _sum(self, value: int, aggregate: Aggregate) -> MacCount:
+        source = aggregate.inputs[0]
+        dense = executed = self.widths[source]
+        linear = self._projection(value, aggregate)
+        if linear is not None:
+            projected = linear.weight.shape[0]
+            dense = min(dense, projected)
+            sparse = source == INPUT and self.setting.feature_nonzeros is not None
+            executed = projected if sparse else dense
+        entries = aggregate.matrix.nnz
+        return MacCount(self._papers(aggregate), entries * dense, entries * executed)
+
+    def _other(self, operation: Extreme | Attend | AttendV2 | SoftmaxMean) -> MacCount:
+        width = self.widths[operation.inputs[0]]
+        executed = operation.matrix.nnz * width
+        if isinstance(operation, AttendV2 | SoftmaxMean):
+            executed *= 2
+        if isinstance(operation, Attend):
+            executed += score_macs(self.setting.num_nodes, operation.heads, width)
+        return MacCount(self._papers(operation), executed, executed)
+
+    def _projection(self, value: int, aggregate: Aggregate) -> Linear | None:
+        """The linear map of the same layer that alone reads a sum."""
+        if len(self.users[value]) != 1:
+            return None
+        follower = self.network.operations.get(self.users[value][0])
+        own = aggregate.where, f"{aggregate.where}.nn.lins.0", f"{aggregate.where}.nn.0"
+        return follower if isinstance(follower, Linear) and follower.where in own else None
+
+    def _papers(self, operation: Operation) -> int:
+        """Aggregation at the width before the linear map that its layer starts with."""
+        source = operation.inputs[0]
+        while (before := self.network.operations.get(source)) is not None:
+            if not isinstance(before, Linear | Bias) or before.where != operation.where:
+                break
+            source = before.inputs[0]
+        links = self.setting.edge_density * self.setting.num_links
+        if self.setting.convention == "gebt":
+            links *= 2 if source == INPUT else 0
+        return round(links * self.widths[source])
 
 
-def _macs_per_entry(operation: Operation, width: int) -> int:
-    if isinstance(operation, Aggregate | Extreme | Attend):
-        return width
-    return 2 * width if isinstance(operation, AttendV2 | SoftmaxMean) else 0
-
-
-def _matrix(operation: Operation) -> CsrMatrix:
-    assert isinstance(operation, Aggregate | Extreme | Attend | AttendV2 | SoftmaxMean)
-    return operation.matrix
-
-
-def _papers_width(network: Network, operation: Operation) -> int:
-    """Width that the papers aggregate at: before the linear map that its layer starts with."""
-    source = operation.inputs[0]
-    before = network.operations.get(source)
-    if isinstance(before, Linear) and before.where == operation.where:
-        return before.weight.shape[1]
-    return network.widths()[source]
+def score_macs(num_nodes: int, heads: int, width: int) -> int:
+    """Products of rows `[heads * C]` with both attention vectors, as one block-diagonal matrix."""
+    return num_nodes * 2 * heads * width
 
 
 def undirected_links(graph: Graph) -> int:
@@ -127,3 +198,11 @@ def undirected_links(graph: Graph) -> int:
     source, target = graph.edge_index
     pair_id, num_pairs = graph.pairs()
     return num_pairs - int(pair_id[source == target].unique().numel())
+
+
+def weight_density(network: Network) -> float:
+    """Share of the weights of linear maps that are not zero."""
+    weights = [op.weight for op in network.operations.values() if isinstance(op, Linear)]
+    total = sum(weight.numel() for weight in weights)
+    kept = sum(int(weight.count_nonzero()) for weight in weights)
+    return kept / total if total else 1.0

@@ -106,6 +106,20 @@ class Program(nn.Module):
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._bind()
 
+    def touched_bytes(self) -> list[int]:
+        """Per step, the bytes of its operands, of what it reads and of its result; runs it once."""
+        slots: list[Any] = [None] * self._num_slots
+        slots[SPARSE], slots[DENSE] = self._features(None)
+        touched: list[int] = []
+        with torch.inference_mode():
+            for step, (run, reads, writes, frees) in zip(self.steps, self._bound, strict=True):
+                slots[writes] = run(*[slots[i] for i in reads])
+                values = [*(slots[i] for i in reads), slots[writes]]
+                touched.append(_bytes(step) + sum(_value_bytes(value) for value in values))
+                for i in frees:
+                    slots[i] = None
+        return touched
+
     @property
     def weight_bytes(self) -> int:
         """Memory of weights and biases, with their indices."""
@@ -169,3 +183,7 @@ def _with_frees(code: list[Instruction], result: int) -> list[Instruction]:
 
 def _bytes(module: nn.Module) -> int:
     return sum(buffer.numel() * buffer.element_size() for buffer in module.buffers())
+
+
+def _value_bytes(value: CsrMatrix | Tensor) -> int:
+    return _bytes(value) if isinstance(value, CsrMatrix) else value.numel() * value.element_size()

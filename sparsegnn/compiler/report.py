@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,9 @@ class LayerReport:
         candidates: Everything considered.
         nodes: Nodes that the input has rows for, and that each result is computed for.
         edges: Entries of the matrices over edges, self loops among them.
+        macs: Multiply-accumulates of what is executed; of the papers' count, the share of the
+            modules that no entry before this one covers.
+        touched_bytes: Operands, inputs and results of its steps, each counted once a step.
     """
 
     name: str
@@ -45,6 +49,8 @@ class LayerReport:
     candidates: tuple[CandidateReport, ...]
     nodes: tuple[int, ...]
     edges: int
+    macs: MacCount
+    touched_bytes: int
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,27 @@ class Report:
             raise ValueError(f"operations must be known to be reported, but {self.reason}.")
         return self.macs, self.macs_dense
 
+    def fewer_macs(self, base: str = "executed") -> float:
+        """How many times fewer operations the program takes than the dense model.
+
+        Args:
+            base: A field of `MacCount`.
+
+        Raises:
+            ValueError: The compiler could not follow the model.
+        """
+        ours, dense = (getattr(count, base) for count in self.counted())
+        return float(dense / ours) if ours > 0 else math.inf
+
+    def realisation(self) -> float | None:
+        """Measured speed-up over our dense model, as a share of that of executed operations.
+
+        1 means that time fell as much as operations did. None when either is not known.
+        """
+        if self.compiled_ms is None or self.dense_ms is None or self.macs is None:
+            return None
+        return self.dense_ms.median_ms / self.compiled_ms.median_ms / self.fewer_macs()
+
     def to_json(self) -> dict[str, Json]:
         """The report as JSON values."""
         return dataclasses.asdict(self)
@@ -136,7 +163,7 @@ class Report:
             nodes = " -> ".join(map(str, layer.nodes))
             lines.append(
                 f"{layer.name}: {units} units, live {live}, {layer.kept_weights} weights, "
-                f"{nodes} nodes, {layer.edges} edges"
+                f"{nodes} nodes, {layer.edges} edges, {layer.touched_bytes / 1e6:.2f} MB touched"
             )
             for candidate in layer.candidates:
                 mark = "*" if candidate.name == layer.chosen else " "
@@ -166,6 +193,11 @@ class Report:
             lines.append(
                 f"{name}: {timing.median_ms:.3f} ms "
                 f"({timing.lower_quartile_ms:.3f} to {timing.upper_quartile_ms:.3f})"
+            )
+        share = self.realisation()
+        if share is not None:
+            lines.append(
+                f"realisation: {share:.2f} of {self.fewer_macs():.1f} times fewer MACs, executed"
             )
         where = f"{self.device}, {self.threads} threads, torch {self.torch_version}"
         return [*lines, f"measured on {where}, {self.compiled_ms.clock} time"]

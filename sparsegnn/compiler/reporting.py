@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,7 +10,14 @@ from torch import Tensor
 
 from sparsegnn.compiler.capture import capture
 from sparsegnn.compiler.csr_matrix import CsrMatrix
-from sparsegnn.compiler.macs import MacCount, Setting, count_macs, undirected_links
+from sparsegnn.compiler.macs import (
+    MacCount,
+    Setting,
+    count_macs,
+    layer_macs,
+    undirected_links,
+    weight_density,
+)
 from sparsegnn.compiler.network import Network, Operation
 from sparsegnn.compiler.report import Bytes, LayerReport, Report
 from sparsegnn.compiler.row_ops import Linear
@@ -23,13 +31,14 @@ if TYPE_CHECKING:
 def describe(problem: Problem, plan: Plan, error: float) -> Report:
     """The report before any whole program has been measured."""
     dense = _whole_network(problem, plan)
+    setting = _pruned_setting(problem, plan)
     return Report(
         plan="compiled",
         reason="estimated to be the fastest plan, not measured",
-        layers=tuple(_layer(plan, choice) for choice in plan.choices),
+        layers=tuple(_layers(plan, setting)),
         edges_kept=problem.pruned.num_edges,
         edges_total=problem.whole.num_edges,
-        macs=_compiled_macs(problem, plan),
+        macs=_compiled_macs(plan, setting),
         macs_dense=_dense_macs(problem, dense),
         memory=Bytes(plan.program.weight_bytes, plan.program.graph_bytes),
         memory_dense=_dense_bytes(problem, dense),
@@ -81,17 +90,17 @@ def _whole_network(problem: Problem, plan: Plan) -> Network:
     )
 
 
-def _compiled_macs(problem: Problem, plan: Plan) -> MacCount:
-    weights = [op.weight for op in plan.captured.operations.values() if isinstance(op, Linear)]
-    total = sum(weight.numel() for weight in weights)
-    kept = sum(int(weight.count_nonzero()) for weight in weights)
+def _pruned_setting(problem: Problem, plan: Plan) -> Setting:
     edges = problem.whole.num_edges
-    setting = Setting(
+    return Setting(
         problem.whole.num_nodes,
         undirected_links(problem.whole),
         edge_density=problem.pruned.num_edges / edges if edges else 1.0,
-        weight_density=kept / total if total else 1.0,
+        weight_density=weight_density(plan.captured),
     )
+
+
+def _compiled_macs(plan: Plan, setting: Setting) -> MacCount:
     steps = [step for choice in plan.choices for step in choice.chosen.steps]
     return MacCount(
         papers=count_macs(plan.captured, setting).papers,
@@ -107,7 +116,22 @@ def _dense_macs(problem: Problem, network: Network) -> MacCount:
     return count_macs(network, Setting(problem.whole.num_nodes, links, nonzeros))
 
 
-def _layer(plan: Plan, choice: Choice) -> LayerReport:
+def _layers(plan: Plan, setting: Setting) -> Iterator[LayerReport]:
+    """A report per choice; the papers' count of a module goes to the first that covers it."""
+    papers = {path: count.papers for path, count in layer_macs(plan.captured, setting).items()}
+    touched = iter(plan.program.touched_bytes())
+    for choice in plan.choices:
+        steps = choice.chosen.steps
+        covered = [path for unit in choice.units for path in unit.where]
+        macs = MacCount(
+            papers=sum(papers.pop(path, 0) for path in covered),
+            executed_dense_features=sum(step.dense_macs for step in steps),
+            executed=sum(step.macs for step in steps),
+        )
+        yield _layer(plan, choice, macs, sum(next(touched) for _ in steps))
+
+
+def _layer(plan: Plan, choice: Choice, macs: MacCount, touched: int) -> LayerReport:
     operations, widths = plan.network.operations, plan.network.widths()
     values = [choice.units[0].inputs[0], *(unit.output for unit in choice.units)]
     named = [plan.part.sources.get(value, value) for value in values]
@@ -123,6 +147,8 @@ def _layer(plan: Plan, choice: Choice) -> LayerReport:
         candidates=choice.considered,
         nodes=tuple(plan.part.rows[value] for value in values),
         edges=sum(_edges(op) for unit in choice.units for op in (unit.aggregate, unit.other)),
+        macs=macs,
+        touched_bytes=touched,
     )
 
 

@@ -237,7 +237,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
             whole[:-8] + bytes(255 - byte for byte in whole[-8:]),
             "does not fit its checksum",
         ),
-        "future": (whole.replace(b'"version":"1"', b'"version":"2"'), "must have version 1"),
+        "future": (whole.replace(b'"version":"2"', b'"version":"3"'), "must have version 2"),
         "foreign": (whole.replace(b"sparsegnn-program", b"sparsegnn-problem"), "another kind"),
     }
     for name, (content, sentence) in cases.items():

@@ -33,17 +33,19 @@ def test_stored_pairs_move_the_papers_count_by_less_than_a_third_of_a_million() 
     assert 0 < papers_macs(2708, 5429, CORA) - papers_macs(2708, 5278, CORA) < 0.3e6
 
 
-def cora_network(*, aggregate_first: bool = False) -> tuple[Network, Setting]:
+def cora_network(*, aggregate_first: bool = False, apart: bool = False) -> tuple[Network, Setting]:
     matrix = CsrMatrix(
         torch.zeros(2709, dtype=torch.int32), torch.zeros(13264, dtype=torch.int32),
         torch.zeros(13264), 2708,
     )  # fmt: skip
     network = Network(1433)
     for layer, (inputs, outputs) in enumerate(pairwise(CORA)):
-        linear = partial(Linear, weight=torch.zeros(outputs, inputs))
-        aggregate = partial(Aggregate, matrix=matrix)
+        where = str(layer)
+        weight = torch.zeros(outputs, inputs)
+        linear = partial(Linear, where=where + " apart" * apart, weight=weight)
+        aggregate = partial(Aggregate, where=where, matrix=matrix)
         for operation in (aggregate, linear) if aggregate_first else (linear, aggregate):
-            network.output = network.add(operation((network.output,), str(layer)))
+            network.output = network.add(operation((network.output,)))
     return network, Setting(2708, CORA_LINKS, 49216)
 
 
@@ -55,9 +57,15 @@ def test_unpruned_cora() -> None:
     assert macs.papers == papers_macs(2708, CORA_LINKS, CORA)
 
 
-def test_order_decides_the_width_of_the_aggregation() -> None:
-    macs = count_macs(*cora_network(aggregate_first=True))
-    assert macs.executed == 2708 * (1433 + 7) * 512 + 13264 * (1433 + 512)
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_layer_projects_before_it_sums_where_that_narrows(apart: bool) -> None:
+    """Unless the two belong to different layers."""
+    network, setting = cora_network(aggregate_first=True, apart=apart)
+    macs = count_macs(network, setting)
+    width = 1433 + 512 if apart else 512 + 7
+    assert macs.executed_dense_features == 2708 * (1433 + 7) * 512 + 13264 * width
+    products = 2708 * 1433 if apart else 49216
+    assert macs.executed == (products + 2708 * 7) * 512 + 13264 * width
     assert macs.papers == papers_macs(2708, CORA_LINKS, CORA)
 
 
