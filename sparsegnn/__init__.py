@@ -20,8 +20,19 @@ from sparsegnn.sparse_rows import SparseRows
 from sparsegnn.sparse_weight import SparseWeight
 
 if TYPE_CHECKING:
-    from sparsegnn import analysis, compiler, data, nn, pruning, testing, tickets, training
+    from sparsegnn import (
+        analysis,
+        compiler,
+        data,
+        nn,
+        profiling,
+        pruning,
+        testing,
+        tickets,
+        training,
+    )
     from sparsegnn.compiler import compile
+    from sparsegnn.compiler.model_macs import macs
     from sparsegnn.tickets import Ticket
 
 try:
@@ -29,7 +40,9 @@ try:
 except PackageNotFoundError:
     __version__ = "0+unknown"
 
-_SUBMODULES = {"analysis", "compiler", "data", "nn", "pruning", "testing", "tickets", "training"}
+_SUBMODULES = {
+    "analysis", "compiler", "data", "nn", "profiling", "pruning", "testing", "tickets", "training",
+}  # fmt: skip
 
 __all__ = [
     "BlockWeight",
@@ -45,8 +58,10 @@ __all__ = [
     "compiler",
     "data",
     "keep_freed_memory",
+    "macs",
     "nn",
     "ops",
+    "profiling",
     "pruning",
     "testing",
     "tickets",
@@ -60,6 +75,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"sparsegnn.{name}")
     if name == "compile":
         return import_module("sparsegnn.compiler").compile
+    if name == "macs":
+        return import_module("sparsegnn.compiler.model_macs").macs
     if name == "Ticket":
         return import_module("sparsegnn.tickets").Ticket
     raise AttributeError(f"module 'sparsegnn' has no attribute {name!r}")

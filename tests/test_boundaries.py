@@ -20,6 +20,7 @@ LAYERS = [
     {"tickets"},
     {"pruning"},
     {"analysis"},
+    {"profiling"},
     {"cli"},
 ]
 

@@ -14,20 +14,17 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from sparsegnn.analysis.palette import BLUE, GREEN, GREY, INK, LEGEND, ORANGE, PURPLE
 from sparsegnn.data.files import write_atomic
 
 Kind = Literal["pyg", "composite", "dense", "ticket"]
 
-# Okabe and Ito's palette: distinct in every common form of colour blindness.
-_BLUE, _ORANGE, _GREEN, _PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-_GREY = "#555555"
 _MARKS: dict[Kind, tuple[str, str, str]] = {
-    "pyg": ("s", _ORANGE, "PyG, dense features"),
-    "composite": ("^", _PURPLE, "torch.sparse composite"),
-    "dense": ("D", _GREEN, "sparsegnn, dense model"),
-    "ticket": ("o", _BLUE, "tickets, darker: more rounds"),
+    "pyg": ("s", ORANGE, "PyG, dense features"),
+    "composite": ("^", PURPLE, "torch.sparse composite"),
+    "dense": ("D", GREEN, "sparsegnn, dense model"),
+    "ticket": ("o", BLUE, "tickets, darker: more rounds"),
 }
-_INK = "#222222"
 _LOG_FROM = 0.4  # sparsities below it are spread well enough on a linear axis
 
 
@@ -94,18 +91,18 @@ def plot_run(
 
 def _draw_sparsity(axis: Any, levels: Sequence[Level], name: str, headline: int | None) -> None:
     dense, tickets = levels[0], levels[1:]
-    axis.axhline(_percent(dense.accuracy), color=_GREEN, linewidth=1.4, label="dense model")
+    axis.axhline(_percent(dense.accuracy), color=GREEN, linewidth=1.4, label="dense model")
     if dense.sd is not None:
         low, high = _percent(dense.accuracy - dense.sd), _percent(dense.accuracy + dense.sd)
-        axis.axhspan(low, high, color=_GREEN, alpha=0.13, linewidth=0)
+        axis.axhspan(low, high, color=GREEN, alpha=0.13, linewidth=0)
     drawn = [level for level in tickets if level.random_accuracy is not None]
-    _line(axis, drawn, name, "random_accuracy", "random_sd", ("x", _GREY, "random tickets", "--"))
-    _line(axis, tickets, name, "accuracy", "sd", ("o", _BLUE, "tickets", "-"))
+    _line(axis, drawn, name, "random_accuracy", "random_sd", ("x", GREY, "random tickets", "--"))
+    _line(axis, tickets, name, "accuracy", "sd", ("o", BLUE, "tickets", "-"))
     for level in tickets:
         if level.round == headline:
             spot = [_percent(getattr(level, name))], [_percent(level.accuracy)]
             label = f"headline, round {level.round}"
-            axis.plot(*spot, "o", ms=12, mfc="none", mec=_INK, mew=1.3, label=label)
+            axis.plot(*spot, "o", ms=12, mfc="none", mec=INK, mew=1.3, label=label)
     axis.set_xlabel(f"{name.split('_')[0].capitalize()} sparsity (%)")
     axis.set_xlim(left=0)
 
@@ -147,7 +144,7 @@ def _draw_time(axis: Any, timed: Sequence[Timed], headline: int | None) -> None:
     for each in timed:
         if each.kind == "ticket" and each.round is not None and each.round == headline:
             spot = [each.milliseconds], [_percent(each.accuracy)]
-            axis.plot(*spot, "o", ms=12, mfc="none", mec=_INK, mew=1.3)
+            axis.plot(*spot, "o", ms=12, mfc="none", mec=INK, mew=1.3)
     axis.set_xscale("log")
     axis.set_xlabel("Forward pass, measured (ms, log scale)")
     _plain_log_ticks(axis, [each.milliseconds for each in timed])
@@ -207,13 +204,10 @@ def _decorate(figure: Any, axes: Any, title: str, levels: Sequence[Level]) -> No
         axis.grid(color="#dddddd", linewidth=0.6)
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, **_LEGEND)
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, **LEGEND)
     axes[0].xaxis.set_major_locator(MaxNLocator(nbins=7))
     _log_of_the_rest(axes[1], max(level.weight_sparsity for level in levels))
-    figure.suptitle(title, fontsize=11, color=_INK)
-
-
-_LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8, "handlelength": 1.8}
+    figure.suptitle(title, fontsize=11, color=INK)
 
 
 def _percent(share: float) -> float:

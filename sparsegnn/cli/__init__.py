@@ -1,1 +1,1 @@
-"""The command line: `sparsegnn prune | inspect | doctor | datasets`."""
+"""The command line: `sparsegnn prune | bench | inspect | doctor | datasets`."""

@@ -18,6 +18,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+bench = typer.Typer(
+    help="Measure what pruning is worth on this machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(bench, name="bench")
+
 
 @app.callback()
 def _setup() -> None:
@@ -110,6 +117,58 @@ def datasets() -> None:
     from sparsegnn.cli.datasets import run_datasets
 
     run_datasets(Console())
+
+
+@bench.command("model")
+def bench_model(
+    model: Annotated[
+        str | None, typer.Argument(help="GCN, GIN, GraphSAGE, GAT or GATv2 of PyG; GCN by default.")
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option(help="A dataset with features and labels, or the path of an npz file.")
+    ] = "cora",
+    ticket: Annotated[
+        Path | None, typer.Option(help="A ticket file, in place of a model and random masks.")
+    ] = None,
+    graph_sparsity: Annotated[
+        str | None,
+        typer.Option(help="Percentages of edges to remove, commas between; 0,20,40,60 by default."),
+    ] = None,
+    weight_sparsity: Annotated[
+        str | None,
+        typer.Option(help="The same for weights, paired with them; 0,60,90,98 by default."),
+    ] = None,
+    hidden: Annotated[int | None, typer.Option(help="Hidden width; 512 by default.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Layers; 2 by default.")] = None,
+    heads: Annotated[int | None, typer.Option(help="Attention heads; 8 by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights and masks.")] = 0,
+    seconds: Annotated[float, typer.Option(help="Time for the measured rounds.")] = 10.0,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    no_torch_compile: Annotated[
+        bool, typer.Option("--no-torch-compile", help="Leave PyG under torch.compile out.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for profile.json and profile.png.")
+    ] = None,
+) -> None:
+    """Show what pruning a model is worth: plans, operations, and time against PyG and torch."""
+    from sparsegnn.cli.bench_model import BenchModel, run_bench_model
+
+    asked = BenchModel(
+        model=model,
+        dataset=dataset,
+        ticket=ticket,
+        graph_sparsity=graph_sparsity,
+        weight_sparsity=weight_sparsity,
+        hidden=hidden,
+        layers=layers,
+        heads=heads,
+        seed=seed,
+        seconds=seconds,
+        torch_compile=not no_torch_compile,
+    )
+    run_bench_model(Console(), asked, threads=threads, as_json=as_json, out=out)
 
 
 def _given(**flags: Any) -> dict[str, Any]:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
 
+from sparsegnn.cli.cells import SLOWER, byte_count, millions, milliseconds, new_table, ratio
 from sparsegnn.cli.cost import CostRow, Milliseconds, speedup
 from sparsegnn.cli.stats import RoundSummary, Stat
 from sparsegnn.tickets import Sparsity
 from sparsegnn.tickets.sparsity import Count
-
-_SLOWER = "▼"
 
 
 def accuracy_table(dense: RoundSummary, ticket: RoundSummary) -> Table:
     """Accuracy of the dense model, the ticket, and a random ticket of the same sparsity."""
     several = dense.test.n > 1
     spread = f"mean ± sd of {dense.test.n} seeds" if several else "one seed"
-    table = _table(f"Accuracy ({spread})", "model", "validation %", "test %", "against dense")
+    table = new_table(f"Accuracy ({spread})", "model", "validation %", "test %", "against dense")
     table.add_row("dense", _stat(dense.val), _stat(dense.test), "")
     name = f"ticket, round {ticket.round}"
     table.add_row(name, _stat(ticket.val), _stat(ticket.test), _points(ticket.test, dense.test))
@@ -31,7 +29,7 @@ def accuracy_table(dense: RoundSummary, ticket: RoundSummary) -> Table:
 
 def sparsity_table(sparsity: Sparsity) -> Table:
     """What the ticket keeps, on every base."""
-    table = _table("Sparsity of the ticket", "base", "all", "kept", "removed %")
+    table = new_table("Sparsity of the ticket", "base", "all", "kept", "removed %")
     bases: list[tuple[str, Count | None]] = [
         ("edges, directed entries", sparsity.edges),
         ("edges, undirected pairs", sparsity.pairs),
@@ -50,17 +48,17 @@ def sparsity_table(sparsity: Sparsity) -> Table:
 
 def work_table(rows: Sequence[CostRow]) -> Table:
     """Operations on every base, and bytes."""
-    table = _table(
+    table = new_table(
         "Work of one forward pass",
         *("program", "MACs: papers", "dense x", "executed", "bytes"),
     )
     for row in rows:
         table.add_row(
             row.name,
-            _millions(row.macs_papers),
-            _millions(row.macs_dense_features),
-            _millions(row.macs_executed),
-            _bytes(row.bytes),
+            millions(row.macs_papers),
+            millions(row.macs_dense_features),
+            millions(row.macs_executed),
+            byte_count(row.bytes),
         )
     table.caption = (
         "papers: dense features, graph first, no self loops\n"
@@ -73,7 +71,7 @@ def work_table(rows: Sequence[CostRow]) -> Table:
 
 def time_table(rows: Sequence[CostRow], where: str, busy: bool = False) -> Table:
     """Measured milliseconds, and how many times faster the ticket is than every other program."""
-    table = _table(
+    table = new_table(
         f"Measured time, {where}",
         *("program", "forward ms", "ratio", "training step ms", "ratio"),
     )
@@ -82,32 +80,15 @@ def time_table(rows: Sequence[CostRow], where: str, busy: bool = False) -> Table
         table.add_row(
             row.name,
             _ms(row.forward),
-            "" if row is ticket else _ratio(speedup(row.forward, ticket.forward)),
+            "" if row is ticket else ratio(speedup(row.forward, ticket.forward)),
             _ms(row.step),
-            "" if row is ticket else _ratio(speedup(row.step, ticket.step)),
+            "" if row is ticket else ratio(speedup(row.step, ticket.step)),
         )
     notes = [f"{row.name}: {row.note}" for row in rows if row.note]
-    meaning = f"median (quartiles); ratio to the ticket, {_SLOWER} where it is slower"
+    meaning = f"median (quartiles); ratio to the ticket, {SLOWER} where it is slower"
     if busy:
         notes.append("other processes held the cores meanwhile: measure again")
     table.caption = "\n".join([meaning, *notes])
-    return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=f"\n{title}",
-        title_justify="left",
-        title_style="bold",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-    )
-    first, *rest = columns
-    table.add_column(first, no_wrap=True)
-    for name in rest:
-        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
@@ -120,29 +101,7 @@ def _points(stat: Stat, dense: Stat) -> str:
     return f"{100 * (stat.mean - dense.mean):+.1f} points"
 
 
-def _millions(count: int) -> str:
-    return f"{count / 1e6:,.1f} M"
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e6:,.2f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
-
-
 def _ms(value: Milliseconds | None) -> str:
     if value is None:
         return "not measured"
-    low, high = _three_digits(value.lower_quartile), _three_digits(value.upper_quartile)
-    return f"{_three_digits(value.median)} ({low}-{high})"
-
-
-def _three_digits(value: float) -> str:
-    decimals = next((places for places in range(3) if value >= 10 ** (2 - places)), 3)
-    return f"{value:,.{decimals}f}"
-
-
-def _ratio(ratio: float | None) -> str:
-    if ratio is None:
-        return "-"
-    if ratio >= 1.0:
-        return f"[green]{ratio:,.{0 if ratio >= 100 else 1}f}x[/green]"
-    return f"[red]{ratio:.2f}x {_SLOWER}[/red]"
+    return milliseconds(value.median, value.lower_quartile, value.upper_quartile)

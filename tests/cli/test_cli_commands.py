@@ -33,8 +33,8 @@ def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_every_command_has_help() -> None:
     runner = CliRunner()
     assert runner.invoke(app, ["--help"]).exit_code == 0
-    for command in ("prune", "inspect", "doctor", "datasets"):
-        result = runner.invoke(app, [command, "--help"])
+    for command in ("prune", "bench", "bench model", "inspect", "doctor", "datasets"):
+        result = runner.invoke(app, [*command.split(), "--help"])
         assert result.exit_code == 0
         assert "Usage" in result.output
 
