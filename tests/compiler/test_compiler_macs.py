@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import sparsegnn as sg
+from sparsegnn.compiler import CompiledModel
 
 NODES, PAIRS, FEATURES = 30, 80, 20
 CORA = (2708, 5429, 1433, 7)
@@ -136,6 +137,13 @@ def test_pytorchs_counter_agrees_with_the_model(name: str, sparse: bool) -> None
     assert counter.get_total_flops() == 2 * (table.total.executed - own_terms)
 
 
+def assert_counted(fast: CompiledModel) -> None:
+    macs, _ = fast.report().counted()
+    with FlopCounterMode(display=False) as counter:
+        fast()
+    assert counter.get_total_flops() == 2 * macs.executed
+
+
 @pytest.mark.parametrize("share", [0.0, 0.9])
 @pytest.mark.parametrize("density", [0.05, 0.9])
 @pytest.mark.parametrize("name", MODELS)
@@ -151,10 +159,9 @@ def test_pytorchs_counter_agrees_with_the_program(name: str, density: float, sha
     keep = torch.rand(graph.num_edges) < 0.7
     fast = sg.compile(model, graph, x, edge_mask=keep, tune=False)
     assert fast.report().plan == "compiled"
-    macs, _ = fast.report().counted()
-    with FlopCounterMode(display=False) as counter:
-        fast()
-    assert counter.get_total_flops() == 2 * macs.executed
+    assert_counted(fast)
+    part = sg.compile(model, graph, x, edge_mask=keep, nodes=torch.arange(5), tune=False)
+    assert_counted(part)
 
 
 def test_a_module_that_is_not_looked_into_is_named() -> None:
