@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sparsegnn.pruning.kept import Kept
 from sparsegnn.pruning.reference import initial_mask
 from sparsegnn.pruning.subject import Subject
-from sparsegnn.training import Split, train_step
+from sparsegnn.training import L1Adam, Split, train_step
 
 
 class TicketStage:
@@ -45,8 +45,7 @@ class TicketStage:
         """One optimiser step in training mode."""
         self._subject.model.train()
         logits = self._subject.call(self._weights, self._kept.graph, self._edge_weight)
-        loss = train_step(logits, self._targets, self._optimizer, self._penalise)
-        self._project()
+        loss = train_step(logits, self._targets, self._optimizer)
         self._refresh()
         return loss
 
@@ -86,12 +85,6 @@ class TicketStage:
     def _effective_edges(self) -> Tensor | None:
         return None
 
-    def _penalise(self) -> None:
-        """Add the gradient of penalties; a ticket has none."""
-
-    def _project(self) -> None:
-        """Restore constraints after a step; a ticket has none."""
-
 
 class MaskStage(TicketStage):
     """Train soft masks on the kept edges and weights jointly with the weights.
@@ -120,14 +113,19 @@ class MaskStage(TicketStage):
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         config = self._subject.config
-        masks = {
-            "params": [self._edge_scores, *self._weight_scores],
+        masks: dict[str, object] = {
+            "minimum": None if config.reference else 0.0,
             "lr": config.lr if config.mask_lr is None else config.mask_lr,
             "weight_decay": config.weight_decay
             if config.mask_weight_decay is None
             else config.mask_weight_decay,
         }
-        return _adam([self._weight_group(config.lr, config.weight_decay), masks])
+        groups: list[dict[str, object]] = [
+            self._weight_group(config.lr, config.weight_decay),
+            {"params": [self._edge_scores], "l1": config.graph_l1, **masks},
+            {"params": self._weight_scores, "l1": config.weight_l1, **masks},
+        ]
+        return _adam(groups)
 
     def _effective(self) -> Sequence[Tensor]:
         pairs = zip(self._values, self._weight_scores, strict=True)
@@ -136,23 +134,9 @@ class MaskStage(TicketStage):
     def _effective_edges(self) -> Tensor | None:
         return self._kept.groups.spread(self._edge_scores)
 
-    @torch.no_grad()
-    def _penalise(self) -> None:
-        config = self._subject.config
-        _add_sign(self._edge_scores, config.graph_l1)
-        for score in self._weight_scores:
-            _add_sign(score, config.weight_l1)
-
-    @torch.no_grad()
-    def _project(self) -> None:
-        if self._subject.config.reference:
-            return
-        for score in (self._edge_scores, *self._weight_scores):
-            score.clamp_(min=0.0)
-
 
 def _adam(groups: list[dict[str, object]]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(groups, fused=True)
+    return L1Adam(groups, fused=True)
 
 
 def _leaf(tensor: Tensor) -> nn.Parameter:
@@ -161,8 +145,3 @@ def _leaf(tensor: Tensor) -> nn.Parameter:
 
 def _ones(count: int, like: Tensor) -> Tensor:
     return like.new_ones(count)
-
-
-def _add_sign(score: Tensor, coefficient: float) -> None:
-    if score.grad is not None and coefficient > 0.0:
-        score.grad.add_(score.sign(), alpha=coefficient)

@@ -1,11 +1,13 @@
 """Full-batch training, evaluation and seeds; the caller owns the loop."""
 
+from sparsegnn.training.l1_adam import L1Adam
 from sparsegnn.training.loop import BestEpoch, Trainee, accuracy, evaluate, fit, train_step
 from sparsegnn.training.seeding import derive_seed, seeded
 from sparsegnn.training.task import NodeTask, Split
 
 __all__ = [
     "BestEpoch",
+    "L1Adam",
     "NodeTask",
     "Split",
     "Trainee",
