@@ -1,5 +1,6 @@
 """Full-batch training, evaluation and seeds; the caller owns the loop."""
 
+from sparsegnn.training.captured_step import CapturedStep
 from sparsegnn.training.l1_adam import L1Adam
 from sparsegnn.training.loop import BestEpoch, Trainee, accuracy, evaluate, fit, train_step
 from sparsegnn.training.seeding import derive_seed, seeded
@@ -7,6 +8,7 @@ from sparsegnn.training.task import NodeTask, Split
 
 __all__ = [
     "BestEpoch",
+    "CapturedStep",
     "L1Adam",
     "NodeTask",
     "Split",
