@@ -16,7 +16,7 @@ import sparsegnn as sg
 from bench import grid, ops
 from bench.bars import BARS
 from bench.cases import Builders, Case, run_case
-from bench.end_to_end import gcn, mask_epoch, models, res_gcn, search
+from bench.end_to_end import gcn, mask_epoch, models, res_gcn, search, sparse_train
 from bench.end_to_end.setting import Setting
 from bench.graphs import POWER_LAW
 from bench.harness import QUICK, Plan
@@ -59,6 +59,7 @@ def jobs(mode: Mode) -> dict[str, Job]:
         (_split(operators, True), GRID_PLANS[mode]),
         (_split(operators, False), GRID_PLANS["full" if mode == "full" else "quick"]),
         (models.cases(mode == "quick"), GRID_PLANS[mode]),
+        (sparse_train.cases(mode == "quick", mode == "full"), GRID_PLANS[mode]),
         (_end_to_end(Shared(mode)), QUICK if mode == "quick" else Plan()),
     ):
         found.update({name: partial(_run, name, builders[name], plan) for name in builders})

@@ -10,6 +10,7 @@ from sparsegnn.nn.gcn_norm import gcn_norm
 from sparsegnn.nn.gen_conv import GENConv
 from sparsegnn.nn.gin_conv import GINConv
 from sparsegnn.nn.graph_conv import GraphConv
+from sparsegnn.nn.kept_linear import KeptLinear
 from sparsegnn.nn.linear import MaskedLinear, SparseLinear
 from sparsegnn.nn.sage_conv import SAGEConv
 from sparsegnn.nn.unconverted import unconverted
@@ -23,6 +24,7 @@ __all__ = [
     "GENConv",
     "GINConv",
     "GraphConv",
+    "KeptLinear",
     "MaskedLinear",
     "SAGEConv",
     "SparseLinear",

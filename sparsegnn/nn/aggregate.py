@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sparsegnn.graph import Graph
 from sparsegnn.nn._inputs import Features
-from sparsegnn.nn.projection import is_plain, product
+from sparsegnn.nn.projection import Matrix, bias_beside, commutes, matrix_of, product
 from sparsegnn.ops import spmm
 from sparsegnn.ops._edge_values import EdgeMask
 from sparsegnn.sparse_matrix import SparseMatrix
@@ -66,13 +66,12 @@ def project_neighbours(
     Sums and means commute with a linear map: where it narrows enough, or x is sparse, it comes
     first.
     """
-    if reduce in ("sum", "mean") and is_plain(lin):
-        weight, bias = lin.weight, lin.bias
-        assert isinstance(weight, Tensor) and not isinstance(bias, nn.Module)
+    if reduce in ("sum", "mean") and commutes(lin):
+        weight = matrix_of(lin)
         if projects_first(weight, graph, x):
             return aggregate(
                 *(graph, product(weight, x), edge_weight, edge_mask),
-                reduce=reduce, bias=bias, residual=residual,
+                reduce=reduce, bias=bias_beside(lin, lin.bias), residual=residual,
             )  # fmt: skip
     if isinstance(x, SparseMatrix):
         raise TypeError(
@@ -83,7 +82,7 @@ def project_neighbours(
     return out if residual is None else out + residual
 
 
-def projects_first(weight: Tensor, graph: Graph, x: Features) -> bool:
+def projects_first(weight: Matrix, graph: Graph, x: Features) -> bool:
     """Whether projecting every source costs less than aggregating first."""
     if isinstance(x, SparseMatrix):
         return True

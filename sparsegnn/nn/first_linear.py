@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sparsegnn.nn.projection import has_hooks, is_plain
+from sparsegnn.nn.projection import commutes, has_hooks
 
 _PYG_MLP = ("torch_geometric.nn.models.mlp", "MLP")
 
@@ -21,7 +21,7 @@ def first_linear(network: Callable[[Tensor], Tensor]) -> Any:
         layers = network.lins
     elif type(network) is not nn.Sequential:
         return None
-    return layers[0] if len(layers) > 0 and is_plain(layers[0]) else None
+    return layers[0] if len(layers) > 0 and commutes(layers[0]) else None
 
 
 def after_first_linear(network: Any, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from sparsegnn.nn._errors import names_layer
 from sparsegnn.nn._inputs import Features, GraphLike, as_graph, check_features
 from sparsegnn.nn.aggregate import aggregate
 from sparsegnn.nn.gcn_norm import gcn_norm, without_repeated_loops
-from sparsegnn.nn.projection import Projection, glorot, project
+from sparsegnn.nn.projection import Projection, bias_beside, glorot, project
 from sparsegnn.ops._edge_values import EdgeMask
 
 
@@ -127,7 +127,8 @@ class GCNConv(nn.Module):
         self, x: Features, graph: Graph, edge_weight: Tensor | None, *, relu: bool = False
     ) -> Tensor:
         """Projects x and aggregates it with ready edge values, bias and ReLU fused."""
-        return aggregate(graph, project(self.lin, x), edge_weight, bias=self.bias, relu=relu)
+        bias = bias_beside(self.lin, self.bias)
+        return aggregate(graph, project(self.lin, x), edge_weight, bias=bias, relu=relu)
 
     def extra_repr(self) -> str:
         """The channels, as PyG prints them."""

@@ -13,7 +13,7 @@ from sparsegnn.nn._errors import names_layer
 from sparsegnn.nn._inputs import Ends, Features, GraphLike, Size, as_graph, both_ends
 from sparsegnn.nn.aggregate import aggregate, as_reduce, projects_first
 from sparsegnn.nn.first_linear import after_first_linear, first_linear
-from sparsegnn.nn.projection import product
+from sparsegnn.nn.projection import Matrix, bias_beside, matrix_of, product
 from sparsegnn.nn.reset import reset
 from sparsegnn.ops._edge_values import EdgeMask
 
@@ -85,12 +85,12 @@ class GINConv(torch.nn.Module):
         source, target = both_ends(x, (-1, -1))
         graph, weight = as_graph(edge_index, (source, target), size)
         lin = first_linear(self.nn) if as_reduce(self.aggr) in ("sum", "mean") else None
-        matrix: Any = None if lin is None else lin.weight
+        matrix: Any = None if lin is None else matrix_of(lin)
         if lin is not None and projects_first(matrix, graph, source):
             both_ends(x, (matrix.shape[1], matrix.shape[1]))
             left = product(matrix, source)
             right = left if target is source else _product(matrix, target)
-            sums = self._sum(graph, left, right, weight, edge_mask, bias=lin.bias)
+            sums = self._sum(graph, left, right, weight, edge_mask, bias=bias_beside(lin, lin.bias))
             return after_first_linear(self.nn, sums)
         if not isinstance(source, Tensor) or not (target is None or isinstance(target, Tensor)):
             raise TypeError(
@@ -117,5 +117,5 @@ class GINConv(torch.nn.Module):
         return "" if as_reduce(self.aggr) == "sum" else f"aggr={self.aggr}"
 
 
-def _product(matrix: Tensor, x: Features | None) -> Tensor | None:
+def _product(matrix: Matrix, x: Features | None) -> Tensor | None:
     return None if x is None else product(matrix, x)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from sparsegnn.nn._inputs import Features
+from sparsegnn.nn.kept_linear import KeptLinear
 from sparsegnn.ops import spmm
 from sparsegnn.sparse_matrix import SparseMatrix
 
 # Outputs from which a dense product does not care about the layout of the weight.
 _WIDE = 32
 _PYG_LINEAR = ("torch_geometric.nn.dense.linear", "Linear")
+
+Matrix = Tensor | KeptLinear
 
 
 def glorot(parameter: Tensor) -> None:
@@ -74,6 +78,21 @@ def is_plain(lin: nn.Module) -> bool:
     return known and not has_hooks(lin)
 
 
+def commutes(lin: nn.Module) -> bool:
+    """Whether a call is `product` and a bias, so that rows may be summed before it."""
+    return is_plain(lin) or (isinstance(lin, KeptLinear) and not has_hooks(lin))
+
+
+def matrix_of(lin: Any) -> Matrix:
+    """What `product` takes of a map that `commutes`."""
+    return lin if isinstance(lin, KeptLinear) else lin.weight
+
+
+def bias_beside(lin: nn.Module, bias: Any) -> Tensor | None:
+    """The entries of a bias for the channels that the map gives."""
+    return lin.taken_bias(bias) if isinstance(lin, KeptLinear) else bias
+
+
 def has_hooks(module: nn.Module) -> bool:
     """Whether calling the module runs more than its forward method."""
     return bool(
@@ -84,8 +103,10 @@ def has_hooks(module: nn.Module) -> bool:
     )
 
 
-def product(weight: Tensor, x: Features) -> Tensor:
+def product(weight: Matrix, x: Features) -> Tensor:
     """`x @ weight.T`."""
+    if isinstance(weight, KeptLinear):
+        return weight.product(x)
     if isinstance(x, SparseMatrix):
         return spmm(x.pattern, weight.t(), edge_weight=x.values)
     return nn.functional.linear(x, weight)
@@ -93,7 +114,7 @@ def product(weight: Tensor, x: Features) -> Tensor:
 
 def project(lin: nn.Module, x: Features) -> Tensor:
     """A linear map of dense features, or of sparse ones where the map is plain."""
-    if isinstance(x, Tensor) or isinstance(lin, Projection):
+    if isinstance(x, Tensor) or isinstance(lin, (Projection, KeptLinear)):
         result: Tensor = lin(x)
         return result
     if not is_plain(lin):

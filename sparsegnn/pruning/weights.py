@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from sparsegnn.nn.kept_weight import scatter
 
 _WIDE = 32
 
@@ -46,7 +47,7 @@ class WeightSlots:
 
     def expand(self, values: Tensor) -> Tensor:
         """The dense parameter with ``values`` ``[K]`` in place and 0 elsewhere; differentiable."""
-        flat = values if self.index is None else _scatter(values, self.index, self.total)
+        flat = values if self.index is None else scatter(values, self.index, self.total)
         return self._stored(flat.view(self._stored_shape()))
 
     def narrow(self, keep: Tensor) -> WeightSlots:
@@ -92,27 +93,3 @@ def maskable_slots(model: nn.Module, pattern: str) -> list[WeightSlots]:
         names = ", ".join(name for name, _ in model.named_parameters())
         raise ValueError(f"maskable must match a parameter name, got {pattern!r} for: {names}")
     return found
-
-
-def _scatter(values: Tensor, index: Tensor, total: int) -> Tensor:
-    result: Tensor = _Scatter.apply(values, index, total)  # type: ignore[no-untyped-call]
-    return result
-
-
-class _Scatter(torch.autograd.Function):
-    """Values into a zero vector at unique positions; the backward pass is one gather.
-
-    The composition of ``zeros`` and ``scatter`` takes three times as long, because its backward
-    pass uses the general ``gather``.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, index: Tensor, total: int) -> Tensor:
-        ctx.save_for_backward(index)
-        return values.new_zeros(total).scatter_(0, index, values)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (index,) = ctx.saved_tensors
-        return gradient.reshape(-1).index_select(0, index), None, None

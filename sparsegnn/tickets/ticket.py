@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sparsegnn.nn import GCN
     from sparsegnn.sparse_matrix import SparseMatrix
     from sparsegnn.tickets.sparsity import Sparsity
+    from sparsegnn.training.sparse_model import SparseModel
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -196,6 +197,28 @@ class Ticket:
         from sparsegnn.tickets.masking import apply_masks
 
         return apply_masks(model, self.init_state if rewind else self.state, self.weight_masks)
+
+    def trainable(self, model: nn.Module, graph: Graph, *, rewind: bool = False) -> SparseModel:
+        """A copy of `model` with the ticket's weights that trains at the cost of what is kept.
+
+        `sparsegnn.training.sparsify` with the ticket's masks: one vector of kept entries for every
+        masked weight, on the graph without the pruned edges.
+
+        Args:
+            model: The architecture, of this package or of PyG; its weights are not used.
+            graph: The whole graph.
+            rewind: Start from the rewind point instead of the trained weights.
+
+        Returns:
+            A module `f(x) -> output`; `to_dense_state()` gives a state dict for `model`.
+
+        Raises:
+            TicketError: Graph or model are not the ticket's.
+            ValueError: The ticket masks something that is no weight of a linear map.
+        """
+        from sparsegnn.tickets.trainable import trainable
+
+        return trainable(self, model, graph, rewind)
 
     def compile(
         self,

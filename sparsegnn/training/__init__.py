@@ -4,6 +4,8 @@ from sparsegnn.training.captured_step import CapturedStep
 from sparsegnn.training.l1_adam import L1Adam
 from sparsegnn.training.loop import BestEpoch, Trainee, accuracy, evaluate, fit, train_step
 from sparsegnn.training.seeding import derive_seed, seeded
+from sparsegnn.training.sparse_model import SparseModel, SparsityReport
+from sparsegnn.training.sparsify import sparsify
 from sparsegnn.training.task import NodeTask, Split
 
 __all__ = [
@@ -11,6 +13,8 @@ __all__ = [
     "CapturedStep",
     "L1Adam",
     "NodeTask",
+    "SparseModel",
+    "SparsityReport",
     "Split",
     "Trainee",
     "accuracy",
@@ -18,5 +22,6 @@ __all__ = [
     "evaluate",
     "fit",
     "seeded",
+    "sparsify",
     "train_step",
 ]

@@ -216,3 +216,25 @@ def test_mask_of_a_buffer_is_refused() -> None:
     _, ticket = ring(keep=[True] * 6)
     with pytest.raises(TicketError, match="'w', which is no parameter"):
         ticket.apply(Counter())
+
+
+def test_a_trainable_ticket_starts_where_the_masked_model_is() -> None:
+    setup = make(weight_sparsity=0.8)
+    sparse = setup.ticket.trainable(setup.model, setup.graph)
+    torch.testing.assert_close(sparse(setup.x), masked_logits(setup))
+    kept = sum(mask.count for mask in setup.ticket.weight_masks.values())
+    biases = sum(p.numel() for n, p in setup.model.named_parameters() if n.endswith("bias"))
+    assert sum(p.numel() for p in sparse.parameters()) == kept + biases
+    sparse(setup.x).square().sum().backward()
+    assert all(p.grad is not None for p in sparse.parameters())
+    setup.model.load_state_dict(sparse.to_dense_state())
+
+
+def test_a_trainable_ticket_can_be_rewound() -> None:
+    setup = make()
+    state = setup.ticket.trainable(setup.model, setup.graph, rewind=True).to_dense_state()
+    for key, value in setup.ticket.init_state.items():
+        mask = setup.ticket.weight_masks.get(key)
+        torch.testing.assert_close(state[key], value if mask is None else value * mask.to_bool())
+    with pytest.raises(TicketError, match="lacks"):
+        setup.ticket.trainable(torch.nn.Linear(2, 2), setup.graph)
