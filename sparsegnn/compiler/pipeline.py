@@ -19,11 +19,13 @@ from sparsegnn.compiler.liveness import Liveness, compacted, liveness, padded
 from sparsegnn.compiler.network import INPUT, Network
 from sparsegnn.compiler.planner import Choice, Forms, Planner
 from sparsegnn.compiler.program import Program, assemble
-from sparsegnn.compiler.report import Report
+from sparsegnn.compiler.reorder import ordering
+from sparsegnn.compiler.report import Report, VariantReport
 from sparsegnn.compiler.reporting import describe, undescribed
 from sparsegnn.compiler.restrict import Restricted, restricted
 from sparsegnn.compiler.timing import comparable
 from sparsegnn.compiler.units import Unit, form_units
+from sparsegnn.compiler.variants import measured
 from sparsegnn.graph import Graph
 
 # Largest difference from the masked model, relative to its largest output.
@@ -49,6 +51,7 @@ class Problem:
         arguments: Further arguments of the model on the pruned graph.
         whole_arguments: The same on the whole graph.
         nodes: int64, the nodes of the result, in its order; None for all.
+        reorder: An order of the nodes to try, or None.
     """
 
     model: nn.Module
@@ -58,6 +61,7 @@ class Problem:
     arguments: dict[str, Any] = field(default_factory=dict)
     whole_arguments: dict[str, Any] = field(default_factory=dict)
     nodes: Tensor | None = None
+    reorder: str | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -96,12 +100,12 @@ def compile_problem(problem: Problem, *, tune: bool) -> CompiledModel:
     """The fastest exact program; the dense model when that is faster, or not understood."""
     masked = _dense(problem, problem.pruned, problem.arguments)
     try:
-        plan = make_plan(problem, tune=tune)
+        plan, variants = _best_plan(problem, tune=tune)
     except Unsupported as reason:
         report = undescribed(problem, f"the model cannot be compiled: {reason}")
         return CompiledModel(masked, problem.x, report)
     error = _relative_error(plan.program, masked)
-    report = describe(problem, plan, error)
+    report = replace(describe(problem, plan, error), variants=variants)
     if not error <= TOLERANCE[problem.dtype]:
         return _fall_back(problem, masked, report, f"the plan differs by {error:.1e}")
     if not tune:
@@ -118,8 +122,26 @@ def compile_problem(problem: Problem, *, tune: bool) -> CompiledModel:
     return CompiledModel(plan.program, problem.x, report)
 
 
-def make_plan(problem: Problem, *, tune: bool) -> Plan:
+def _best_plan(problem: Problem, *, tune: bool) -> tuple[Plan, tuple[VariantReport, ...]]:
+    """The plan, or the one that was asked for where it is faster."""
+    if problem.reorder is None:
+        return make_plan(problem, tune=tune), ()
+    name = f"order {problem.reorder}"
+    other = make_plan(problem, tune=tune, order=ordering(problem.pruned, problem.reorder))
+    if not tune:
+        return other, (VariantReport(name, True, "not measured"),)
+    plain = make_plan(problem, tune=tune)
+    plan, report = measured(name, other, plain, problem.whole.device)
+    return plan, (report,)
+
+
+def make_plan(problem: Problem, *, tune: bool, order: Tensor | None = None) -> Plan:
     """Captures, simplifies, removes what is dead, and plans what is left.
+
+    Args:
+        problem: What to compile.
+        tune: Measure the candidates.
+        order: int64 [N], the nodes in the order of the rows inside; None for their own.
 
     Raises:
         Unsupported: The forward pass cannot be followed.
@@ -130,9 +152,8 @@ def make_plan(problem: Problem, *, tune: bool) -> Plan:
     network = simplified(captured, used)
     live = liveness(network, used)
     small = compacted(network, padded(network, live.kept))
-    part = restricted(
-        small, graph.num_nodes, problem.nodes, sparse_features=_is_sparse(x, len(live.kept[INPUT]))
-    )
+    sparse = _is_sparse(x, len(live.kept[INPUT]))
+    part = restricted(small, graph.num_nodes, problem.nodes, order, sparse_features=sparse)
     units = form_units(part.network)
     readable = liveness(simplified(captured)).kept[INPUT]
 

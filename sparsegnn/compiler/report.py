@@ -62,6 +62,35 @@ class Bytes:
 
 
 @dataclass(frozen=True)
+class VariantReport:
+    """Another plan that was asked for.
+
+    Attributes:
+        name: What differs from the plan without it.
+        kept: Whether it is executed.
+        reason: Why.
+        ms: One forward pass with it; None when not measured.
+        ms_without: The same without it.
+        stored_bytes: What it stores beside the program; 0 for an order.
+    """
+
+    name: str
+    kept: bool
+    reason: str
+    ms: float | None = None
+    ms_without: float | None = None
+    stored_bytes: int = 0
+
+    def __str__(self) -> str:
+        """One line."""
+        stored = f", {self.stored_bytes} bytes stored" if self.stored_bytes else ""
+        times = ""
+        if self.ms is not None and self.ms_without is not None:
+            times = f", {self.ms:.3f} ms with it, {self.ms_without:.3f} ms without"
+        return f"{self.name}: {'kept' if self.kept else 'not kept'}, {self.reason}{times}{stored}"
+
+
+@dataclass(frozen=True)
 class Report:
     """What a compiled model is, does and costs.
 
@@ -85,6 +114,7 @@ class Report:
         torch_version: Version of torch.
         nodes_returned: Rows of the result.
         nodes_total: Nodes of the graph.
+        variants: Other plans that were asked for.
     """
 
     plan: str
@@ -106,6 +136,7 @@ class Report:
     torch_version: str
     nodes_returned: int
     nodes_total: int
+    variants: tuple[VariantReport, ...] = ()
 
     def counted(self) -> tuple[MacCount, MacCount]:
         """Counts of the program and of the dense model.
@@ -153,6 +184,7 @@ class Report:
             f"nodes: {self.nodes_returned} of {self.nodes_total} in the result",
             f"checked against the masked model: {self.relative_error:.1e} of the largest logit",
             *(f"{path}: left as it is, {why}" for path, why in self.kept_layers.items()),
+            *map(str, self.variants),
         ]
 
     def _layer_lines(self) -> list[str]:

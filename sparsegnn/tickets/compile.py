@@ -11,6 +11,7 @@ from sparsegnn.compiler.compiled import CompiledModel
 from sparsegnn.compiler.features import Features, check_features
 from sparsegnn.compiler.nodes import as_indices
 from sparsegnn.compiler.pipeline import Problem, compile_problem
+from sparsegnn.compiler.reorder import check_method
 from sparsegnn.graph import Graph
 from sparsegnn.nn import GCN
 from sparsegnn.tickets.network import read_model
@@ -28,11 +29,14 @@ def compile_ticket(
     *,
     tune: bool = True,
     nodes: Tensor | None = None,
+    reorder: str | None = None,
 ) -> CompiledModel:
     """Builds the program; see `Ticket.compile`."""
+    check_method(reorder)
     problem = read_problem(ticket, model, data)
     requested = as_indices(nodes, problem.whole)
-    return compile_problem(replace(problem, nodes=requested), tune=tune)
+    problem = replace(problem, nodes=requested, reorder=reorder)
+    return compile_problem(problem, tune=tune)
 
 
 def read_problem(
