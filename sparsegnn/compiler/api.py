@@ -30,6 +30,7 @@ def compile(
     edge_mask: Tensor | Mask | None = None,
     nodes: Tensor | None = None,
     reorder: str | None = None,
+    fixed_features: bool = False,
     tune: bool = True,
 ) -> CompiledModel:
     """Turns a model on one graph into the fastest program that computes the same.
@@ -54,6 +55,9 @@ def compile(
         reorder: "degree", "rcm" or "metis" (needs pymetis): the nodes are laid out in that order
             inside, so that neighbours lie near each other; features and results keep theirs. When
             measured, an order that is no faster is dropped, and the report says so.
+        fixed_features: The result takes no other features than x. What depends on x and the graph
+            alone, such as `A X` in a first layer `A X W`, may then be computed here and stored,
+            sparse or dense, where that is faster.
         tune: Measure the candidate plans; else take the one with the fewest operations.
 
     Returns:
@@ -68,7 +72,8 @@ def compile(
     """
     check_method(reorder)
     problem = as_problem(model, graph, x, edge_weight, edge_mask, nodes)
-    return compile_problem(replace(problem, reorder=reorder), tune=tune)
+    asked = replace(problem, reorder=reorder, fixed_features=fixed_features)
+    return compile_problem(asked, tune=tune)
 
 
 def as_problem(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sparsegnn.compiler.features import Features
+from sparsegnn.compiler.features import FIXED, Features
 from sparsegnn.graph import Graph
 from sparsegnn.nn import unconverted
 
@@ -24,6 +24,7 @@ class DenseProgram(nn.Module):
         x: Features [N, F].
         arguments: Further arguments of the model.
         nodes: int64, the rows of the result to return; None for all.
+        fixed: Whether it takes no other features.
     """
 
     def __init__(
@@ -33,17 +34,22 @@ class DenseProgram(nn.Module):
         x: Features,
         arguments: dict[str, Any] | None = None,
         nodes: Tensor | None = None,
+        *,
+        fixed: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self.arguments = arguments or {}
         self.nodes = nodes
+        self.fixed = fixed
         self._edges = graph.edge_index if unconverted(model) else graph
         self._sparse = not isinstance(x, Tensor) and self._takes(x)
         self.x = self._form(x)
 
     def forward(self, x: Features | None = None) -> Tensor:
         """The model's output for the bound features, or for x."""
+        if x is not None and self.fixed:
+            raise ValueError(FIXED)
         given = self.x if x is None else self._form(x)
         out: Tensor = self.model(given, self._edges, **self.arguments)
         return out if self.nodes is None else out[self.nodes]

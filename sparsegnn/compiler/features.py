@@ -10,6 +10,11 @@ from sparsegnn.sparse_matrix import SparseMatrix
 
 Features = Tensor | SparseMatrix
 
+FIXED = (
+    "x must be left out, got other features than those of compile time: the model was compiled "
+    "with fixed_features=True"
+)
+
 
 def check_features(x: Features, shape: tuple[int, int], dtype: torch.dtype) -> None:
     """Checks features before any work is done with them.
@@ -74,6 +79,7 @@ class FeatureInput(nn.Module):
         sparse: Whether the program takes a `CsrMatrix` instead of a dense tensor.
         dtype: Dtype of the model.
         nodes: int64, the nodes whose features the program reads, in its order; None for all.
+        fixed: Whether the program takes no features but those that it was compiled for.
     """
 
     kept: Tensor
@@ -88,6 +94,7 @@ class FeatureInput(nn.Module):
         sparse: bool,
         dtype: torch.dtype,
         nodes: Tensor | None = None,
+        fixed: bool = False,
     ) -> None:
         super().__init__()
         self.shape = (int(shape[0]), int(shape[1]))
@@ -99,15 +106,23 @@ class FeatureInput(nn.Module):
         self.register_buffer("nodes", nodes)
         self.sparse = sparse
         self.dtype = dtype
+        self.fixed = fixed
 
     def forward(self, x: Features) -> CsrMatrix | Tensor:
         """Checks x and restricts it to the nodes that are read and to the live columns.
 
         Raises:
             TypeError: x has a wrong type or dtype.
-            ValueError: x has a wrong shape, is not finite, or uses a column that was removed for
-                being zero everywhere. Rows that are not read are not looked at.
+            ValueError: The features are fixed, or x has a wrong shape, is not finite, or uses a
+                column that was removed for being zero everywhere. Rows that are not read are not
+                looked at.
         """
+        if self.fixed:
+            raise ValueError(FIXED)
+        return self.read(x)
+
+    def read(self, x: Features) -> CsrMatrix | Tensor:
+        """The same for fixed features too: at compile time."""
         if torch.compiler.is_compiling():
             return self._traced(x)
         _check_form(x, self.shape, self.dtype)

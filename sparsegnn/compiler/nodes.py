@@ -103,6 +103,14 @@ def as_indices(nodes: Tensor | None, graph: Graph) -> Tensor | None:
     return None if torch.equal(index, whole) else index
 
 
+def features_read(network: Network, num_nodes: int, requested: Tensor | None) -> Tensor | None:
+    """The nodes, int64, whose features the requested rows can depend on; None for all."""
+    if requested is None:
+        return None
+    needed = needed_nodes(network.without_unused(), mask_of(requested, num_nodes))[INPUT]
+    return None if bool(needed.all()) else needed.nonzero()[:, 0]
+
+
 def needed_nodes(network: Network, requested: Tensor) -> dict[int, Tensor]:
     """Per value the nodes, bool `[N]`, whose rows the requested rows of the result depend on."""
     needed = {value: torch.zeros_like(requested) for value in (INPUT, *network.operations)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,19 +14,26 @@ from sparsegnn.compiler.capture import capture
 from sparsegnn.compiler.compiled import CompiledModel
 from sparsegnn.compiler.dense import DenseProgram
 from sparsegnn.compiler.errors import Unsupported
-from sparsegnn.compiler.features import FeatureInput, Features, count_used, used_columns
+from sparsegnn.compiler.features import (
+    FeatureInput,
+    Features,
+    count_used,
+    rows_of,
+    used_columns,
+)
 from sparsegnn.compiler.fold import simplified
 from sparsegnn.compiler.liveness import Liveness, compacted, liveness, padded
 from sparsegnn.compiler.network import INPUT, Network
+from sparsegnn.compiler.nodes import features_read
 from sparsegnn.compiler.planner import Choice, Forms, Planner
 from sparsegnn.compiler.program import Program, assemble
-from sparsegnn.compiler.reorder import ordering
-from sparsegnn.compiler.report import Report, VariantReport
+from sparsegnn.compiler.report import Report
 from sparsegnn.compiler.reporting import describe, undescribed
 from sparsegnn.compiler.restrict import Restricted, restricted
+from sparsegnn.compiler.stored import Stored
 from sparsegnn.compiler.timing import comparable
 from sparsegnn.compiler.units import Unit, form_units
-from sparsegnn.compiler.variants import measured
+from sparsegnn.compiler.variants import best_plan
 from sparsegnn.graph import Graph
 
 # Largest difference from the masked model, relative to its largest output.
@@ -52,6 +60,7 @@ class Problem:
         whole_arguments: The same on the whole graph.
         nodes: int64, the nodes of the result, in its order; None for all.
         reorder: An order of the nodes to try, or None.
+        fixed_features: Whether the program takes no other features.
     """
 
     model: nn.Module
@@ -62,6 +71,7 @@ class Problem:
     whole_arguments: dict[str, Any] = field(default_factory=dict)
     nodes: Tensor | None = None
     reorder: str | None = None
+    fixed_features: bool = False
 
     @property
     def dtype(self) -> torch.dtype:
@@ -100,7 +110,9 @@ def compile_problem(problem: Problem, *, tune: bool) -> CompiledModel:
     """The fastest exact program; the dense model when that is faster, or not understood."""
     masked = _dense(problem, problem.pruned, problem.arguments)
     try:
-        plan, variants = _best_plan(problem, tune=tune)
+        captured = _captured(problem)
+        make = partial(_plan, problem, captured, tune=tune)
+        plan, variants = best_plan(problem, captured, make, tune=tune)
     except Unsupported as reason:
         report = undescribed(problem, f"the model cannot be compiled: {reason}")
         return CompiledModel(masked, problem.x, report)
@@ -122,48 +134,57 @@ def compile_problem(problem: Problem, *, tune: bool) -> CompiledModel:
     return CompiledModel(plan.program, problem.x, report)
 
 
-def _best_plan(problem: Problem, *, tune: bool) -> tuple[Plan, tuple[VariantReport, ...]]:
-    """The plan, or the one that was asked for where it is faster."""
-    if problem.reorder is None:
-        return make_plan(problem, tune=tune), ()
-    name = f"order {problem.reorder}"
-    other = make_plan(problem, tune=tune, order=ordering(problem.pruned, problem.reorder))
-    if not tune:
-        return other, (VariantReport(name, True, "not measured"),)
-    plain = make_plan(problem, tune=tune)
-    plan, report = measured(name, other, plain, problem.whole.device)
-    return plan, (report,)
-
-
-def make_plan(problem: Problem, *, tune: bool, order: Tensor | None = None) -> Plan:
+def make_plan(problem: Problem, *, tune: bool) -> Plan:
     """Captures, simplifies, removes what is dead, and plans what is left.
-
-    Args:
-        problem: What to compile.
-        tune: Measure the candidates.
-        order: int64 [N], the nodes in the order of the rows inside; None for their own.
 
     Raises:
         Unsupported: The forward pass cannot be followed.
     """
-    x, graph = problem.x, problem.pruned
-    captured = capture(problem.model, graph, x.shape[1], problem.arguments, problem.dtype)
-    used = used_columns(x)
-    network = simplified(captured, used)
+    return _plan(problem, _captured(problem), tune=tune)
+
+
+def _captured(problem: Problem) -> Network:
+    x = problem.x
+    return capture(problem.model, problem.pruned, x.shape[1], problem.arguments, problem.dtype)
+
+
+def _plan(
+    problem: Problem,
+    captured: Network,
+    *,
+    tune: bool,
+    stored: Stored | None = None,
+    order: Tensor | None = None,
+) -> Plan:
+    """Plans a captured model.
+
+    Args:
+        problem: What to compile.
+        captured: The network of the model.
+        tune: Measure the candidates.
+        stored: Values to start from in place of the features.
+        order: int64 [N], the nodes in the order of the rows inside; None for their own.
+    """
+    start = Stored(captured, problem.x) if stored is None else stored
+    x, nodes, fixed = start.x, problem.pruned.num_nodes, problem.fixed_features
+    read = features_read(start.network, nodes, problem.nodes) if fixed else None
+    used = used_columns(rows_of(x, read))
+    network = simplified(start.network, used)
     live = liveness(network, used)
     small = compacted(network, padded(network, live.kept))
     sparse = _is_sparse(x, len(live.kept[INPUT]))
-    part = restricted(small, graph.num_nodes, problem.nodes, order, sparse_features=sparse)
+    part = restricted(small, nodes, problem.nodes, order, sparse_features=sparse)
     units = form_units(part.network)
-    readable = liveness(simplified(captured)).kept[INPUT]
+    readable = liveness(simplified(start.network)).kept[INPUT]
 
     def make_input(sparse: bool) -> FeatureInput:
         shape = (x.shape[0], x.shape[1])
         kept = live.kept[INPUT]
-        return FeatureInput(kept, readable, shape, sparse, problem.dtype, part.features)
+        return FeatureInput(kept, readable, shape, sparse, problem.dtype, part.features, fixed)
 
-    forms = _forms(units, part.network, make_input(True)(x), lambda: make_input(False)(x))
-    sizes = Sizes(graph.num_nodes, forms.sparse, part.rows)
+    as_sparse = make_input(True).read(x)
+    forms = _forms(units, part.network, as_sparse, lambda: make_input(False).read(x))
+    sizes = Sizes(nodes, forms.sparse, part.rows)
     choices = Planner(forms, sizes, tune=tune).plan(units)
     program = assemble(choices, part.network.output, forms, make_input)
     return Plan(captured, network, live, part, choices, program)
@@ -176,7 +197,8 @@ def _is_sparse(x: Features, columns: int) -> bool:
 
 def _dense(problem: Problem, graph: Graph, arguments: dict[str, Any]) -> DenseProgram:
     """The model on one of the two graphs."""
-    return DenseProgram(problem.model, graph, problem.x, arguments, problem.nodes)
+    fixed = problem.fixed_features
+    return DenseProgram(problem.model, graph, problem.x, arguments, problem.nodes, fixed=fixed)
 
 
 def _forms(units: list[Unit], network: Network, sparse: Any, make_dense: Any) -> Forms:

@@ -121,6 +121,13 @@ class Program(nn.Module):
         return touched
 
     @property
+    def feature_bytes(self) -> int:
+        """Memory of the features that are bound."""
+        stored = 0 if self.sparse_features is None else _bytes(self.sparse_features)
+        dense: Tensor | None = self.dense_features  # type: ignore[assignment]
+        return stored if dense is None else stored + dense.numel() * dense.element_size()
+
+    @property
     def weight_bytes(self) -> int:
         """Memory of weights and biases, with their indices."""
         return _bytes(self.steps) - self.graph_bytes

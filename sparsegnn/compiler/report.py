@@ -71,7 +71,8 @@ class VariantReport:
         reason: Why.
         ms: One forward pass with it; None when not measured.
         ms_without: The same without it.
-        stored_bytes: What it stores beside the program; 0 for an order.
+        feature_bytes: Bytes of the features that the program holds with it.
+        feature_bytes_without: The same without it.
     """
 
     name: str
@@ -79,12 +80,15 @@ class VariantReport:
     reason: str
     ms: float | None = None
     ms_without: float | None = None
-    stored_bytes: int = 0
+    feature_bytes: int = 0
+    feature_bytes_without: int = 0
 
     def __str__(self) -> str:
         """One line."""
-        stored = f", {self.stored_bytes} bytes stored" if self.stored_bytes else ""
-        times = ""
+        stored, times = "", ""
+        held, without = self.feature_bytes, self.feature_bytes_without
+        if held != without:
+            stored = f", {held} bytes of features with it, {without} without"
         if self.ms is not None and self.ms_without is not None:
             times = f", {self.ms:.3f} ms with it, {self.ms_without:.3f} ms without"
         return f"{self.name}: {'kept' if self.kept else 'not kept'}, {self.reason}{times}{stored}"

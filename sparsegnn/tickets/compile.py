@@ -30,13 +30,14 @@ def compile_ticket(
     tune: bool = True,
     nodes: Tensor | None = None,
     reorder: str | None = None,
+    fixed_features: bool = False,
 ) -> CompiledModel:
     """Builds the program; see `Ticket.compile`."""
     check_method(reorder)
     problem = read_problem(ticket, model, data)
     requested = as_indices(nodes, problem.whole)
-    problem = replace(problem, nodes=requested, reorder=reorder)
-    return compile_problem(problem, tune=tune)
+    asked = replace(problem, nodes=requested, reorder=reorder, fixed_features=fixed_features)
+    return compile_problem(asked, tune=tune)
 
 
 def read_problem(

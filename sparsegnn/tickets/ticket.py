@@ -228,6 +228,7 @@ class Ticket:
         *,
         nodes: Tensor | None = None,
         reorder: str | None = None,
+        fixed_features: bool = False,
     ) -> CompiledModel:
         """Builds the fast program: pruned edges, weights and dead units are removed.
 
@@ -240,6 +241,8 @@ class Ticket:
                 or as a bool mask [N]; None for all.
             reorder: "degree", "rcm" or "metis": an order of the nodes inside, dropped where it is
                 measured to be no faster.
+            fixed_features: The program takes no other features; what depends on them and the graph
+                alone may be computed here and stored, where that is faster.
 
         Returns:
             A module `f(x=None) -> logits [N, C]`, or those of `nodes` in their order, with
@@ -253,7 +256,15 @@ class Ticket:
         """
         from sparsegnn.tickets.compile import compile_ticket
 
-        return compile_ticket(self, model, data, tune=tune, nodes=nodes, reorder=reorder)
+        return compile_ticket(
+            self,
+            model,
+            data,
+            tune=tune,
+            nodes=nodes,
+            reorder=reorder,
+            fixed_features=fixed_features,
+        )
 
 
 def _owned(name: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

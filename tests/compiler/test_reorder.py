@@ -73,9 +73,7 @@ def test_residual_models_for_some_nodes(make: Any) -> None:
 
 
 @pytest.mark.parametrize("faster", [True, False])
-def test_an_order_is_kept_when_it_is_faster(
-    faster: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_order_is_kept_when_it_is_faster(faster: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def times(functions: dict[str, object], **_: object) -> dict[str, Timing]:
         ms = {"variant": 1.0 if faster else 2.0, "plain": 1.5}
         return {name: Timing(ms[name], 1.0, 1.0, 3, 1.0) for name in functions}

@@ -361,3 +361,13 @@ def test_logits_of_some_nodes() -> None:
     assert close(fast(), masked_logits(setup)[nodes], 1e-12)
     with pytest.raises(ValueError, match=r"nodes must lie in \[0, 20\), got 20 at position 0"):
         setup.ticket.compile(setup.model, (setup.x, setup.graph), nodes=torch.tensor([20]))
+
+
+def test_fixed_features_in_another_order() -> None:
+    setup = make()
+    options = {"reorder": "rcm", "fixed_features": True}
+    fast = setup.ticket.compile(setup.model, (setup.x, setup.graph), tune=False, **options)  # type: ignore[arg-type]
+    assert close(fast(), masked_logits(setup), 1e-12)
+    assert [variant.name for variant in fast.report().variants][1:] == ["order rcm"]
+    with pytest.raises(ValueError, match="x must be left out"):
+        fast(setup.x.to_dense())
