@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+import torch
+from torch import Tensor
+
+from sparsegnn.compiler.features import Features
 from sparsegnn.compiler.graph_ops import Aggregate, Attend, AttendV2, Extreme, SoftmaxMean
 from sparsegnn.compiler.network import INPUT, Network, Operation
 from sparsegnn.compiler.row_ops import Bias, Linear
@@ -84,6 +88,9 @@ class Setting:
         weight_density: Share of weights kept, for the same.
         convention: Whose: "ugs" aggregates in every layer, once per link; "gebt" in the first layer
             alone, in both directions of every link.
+        skip_zeros: Leave out products with weights that are zero; the papers' conventions have
+            their share of kept weights instead.
+        entries_per_column: int64 [F], of sparse features; needed for that.
     """
 
     num_nodes: int
@@ -92,6 +99,8 @@ class Setting:
     edge_density: float = 1.0
     weight_density: float = 1.0
     convention: Convention = "ugs"
+    skip_zeros: bool = False
+    entries_per_column: Tensor | None = None
 
 
 def count_macs(network: Network, setting: Setting) -> MacCount:
@@ -137,14 +146,25 @@ class _Counter:
         return NOTHING
 
     def _linear(self, linear: Linear) -> MacCount:
-        full = self.setting.num_nodes * linear.weight.numel()
-        outputs, source = linear.weight.shape[0], linear.inputs[0]
+        setting, source = self.setting, linear.inputs[0]
+        full = setting.num_nodes * linear.weight.numel()
         before = self.network.operations.get(source)
         if isinstance(before, Aggregate) and self._projection(source, before) is linear:
             source = before.inputs[0]
-        stored = self.setting.feature_nonzeros if source == INPUT else None
-        executed = full if stored is None else stored * outputs
-        return MacCount(round(self.setting.weight_density * full), full, executed)
+        dense = executed = setting.num_nodes * self._weights(linear)
+        if source == INPUT and setting.feature_nonzeros is not None:
+            executed = self._sparse_products(linear.weight, setting.feature_nonzeros)
+        return MacCount(round(setting.weight_density * full), dense, executed)
+
+    def _weights(self, linear: Linear) -> int:
+        weight = linear.weight
+        return int(weight.count_nonzero()) if self.setting.skip_zeros else weight.numel()
+
+    def _sparse_products(self, weight: Tensor, stored: int) -> int:
+        entries = self.setting.entries_per_column
+        if not self.setting.skip_zeros or entries is None:
+            return stored * weight.shape[0]
+        return int(((weight != 0).sum(dim=0) * entries).sum())
 
     def _sum(self, value: int, aggregate: Aggregate) -> MacCount:
         source = aggregate.inputs[0]
@@ -191,6 +211,13 @@ class _Counter:
 def score_macs(num_nodes: int, heads: int, width: int) -> int:
     """Products of rows `[heads * C]` with both attention vectors, as one block-diagonal matrix."""
     return num_nodes * 2 * heads * width
+
+
+def column_entries(x: Features) -> Tensor | None:
+    """int64 [F], the stored entries of every column of sparse features; None for dense ones."""
+    if isinstance(x, Tensor):
+        return None
+    return torch.bincount(x.pattern.col, minlength=x.shape[1])
 
 
 def undirected_links(graph: Graph) -> int:

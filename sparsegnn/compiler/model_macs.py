@@ -17,6 +17,7 @@ from sparsegnn.compiler.macs import (
     Convention,
     MacCount,
     Setting,
+    column_entries,
     layer_macs,
     undirected_links,
     weight_density,
@@ -67,6 +68,7 @@ def macs(
     edge_weight: Tensor | None = None,
     edge_mask: Tensor | Mask | None = None,
     convention: Convention = "ugs",
+    skip_zeros: bool = False,
 ) -> MacTable:
     """Counts the multiply-accumulates of a model as it stands, on three bases.
 
@@ -79,8 +81,8 @@ def macs(
 
     The last two agree with `torch.utils.flop_counter.FlopCounterMode`, which counts two operations
     for each, but for a node's own term in GIN, which is elementwise there. Zeros in weights are
-    executed like any other number; what a program without them executes is in
-    `sparsegnn.compile(...).report()`.
+    executed like any other number, unless they are to be skipped: what a program without them
+    executes is in `sparsegnn.compile(...).report()`.
 
     Args:
         model: As for `sparsegnn.compile`.
@@ -89,6 +91,7 @@ def macs(
         edge_weight: `[E]`.
         edge_mask: bool `[E]` or `Mask`: edges that are kept.
         convention: Of the first basis.
+        skip_zeros: Leave out products with zero weights, on the last two bases.
 
     Raises:
         TypeError: An argument has a wrong type or dtype.
@@ -111,6 +114,8 @@ def macs(
         edge_density=problem.pruned.num_edges / edges if edges else 1.0,
         weight_density=weight_density(network),
         convention=convention,
+        skip_zeros=skip_zeros,
+        entries_per_column=column_entries(x),
     )
     layers = layer_macs(network, setting)
     opaque = (op.where for op in network.operations.values() if isinstance(op, Opaque))

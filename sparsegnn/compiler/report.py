@@ -106,6 +106,9 @@ class Report:
         edges_total: Directed entries of the whole graph.
         macs: Multiply-accumulates of the program; None for a model that the compiler cannot follow.
         macs_dense: The same for the dense model on the whole graph.
+        macs_kept: What pruning leaves to multiply: as `macs_dense`, on the pruned graph, without
+            products with pruned weights. The program may take more of them, where dense arithmetic
+            is faster, or fewer, where units are dead.
         memory: Bytes of the shipped program.
         memory_dense: Bytes of the dense model on the whole graph.
         compiled_ms: One forward pass of the compiled program; None when not measured.
@@ -128,6 +131,7 @@ class Report:
     edges_total: int
     macs: MacCount | None
     macs_dense: MacCount | None
+    macs_kept: MacCount | None
     memory: Bytes
     memory_dense: Bytes
     compiled_ms: Timing | None
@@ -153,7 +157,7 @@ class Report:
         return self.macs, self.macs_dense
 
     def fewer_macs(self, base: str = "executed") -> float:
-        """How many times fewer operations the program takes than the dense model.
+        """How many times fewer operations pruning leaves than the dense model takes.
 
         Args:
             base: A field of `MacCount`.
@@ -161,15 +165,18 @@ class Report:
         Raises:
             ValueError: The compiler could not follow the model.
         """
-        ours, dense = (getattr(count, base) for count in self.counted())
-        return float(dense / ours) if ours > 0 else math.inf
+        if self.macs_kept is None:
+            raise ValueError(f"operations must be known to be compared, but {self.reason}.")
+        kept, dense = getattr(self.macs_kept, base), getattr(self.macs_dense, base)
+        return float(dense / kept) if kept > 0 else math.inf
 
     def realisation(self) -> float | None:
-        """Measured speed-up over our dense model, as a share of that of executed operations.
+        """Measured speed-up over our dense model, as a share of that of the operations left.
 
-        1 means that time fell as much as operations did. None when either is not known.
+        1 means that time fell as much as the operations that pruning leaves, with features as they
+        are stored. None when either is not known.
         """
-        if self.compiled_ms is None or self.dense_ms is None or self.macs is None:
+        if self.compiled_ms is None or self.dense_ms is None or self.macs_kept is None:
             return None
         return self.dense_ms.median_ms / self.compiled_ms.median_ms / self.fewer_macs()
 
@@ -211,10 +218,13 @@ class Report:
     def _cost_lines(self) -> list[str]:
         lines = []
         for field in dataclasses.fields(MacCount) if self.macs is not None else ():
-            name = field.name
-            dense, ours = getattr(self.macs_dense, name), getattr(self.macs, name)
-            label = name.replace("_", " ")
-            lines.append(f"MACs, {label}: {ours / 1e6:.1f} M, dense model {dense / 1e6:.1f} M")
+            counts = {
+                "": self.macs,
+                ", what pruning leaves": self.macs_kept,
+                ", dense model": self.macs_dense,
+            }
+            parts = (f"{key} {getattr(c, field.name) / 1e6:.1f} M" for key, c in counts.items())
+            lines.append(f"MACs, {field.name.replace('_', ' ')}:{''.join(parts)}")
         for name in ("weights", "graph"):
             dense, ours = getattr(self.memory_dense, name), getattr(self.memory, name)
             lines.append(f"{name}: {ours} bytes, dense model {dense}")
@@ -233,7 +243,7 @@ class Report:
         share = self.realisation()
         if share is not None:
             lines.append(
-                f"realisation: {share:.2f} of {self.fewer_macs():.1f} times fewer MACs, executed"
+                f"realisation: {share:.2f} of {self.fewer_macs():.1f} times fewer operations"
             )
         where = f"{self.device}, {self.threads} threads, torch {self.torch_version}"
         return [*lines, f"measured on {where}, {self.compiled_ms.clock} time"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +14,7 @@ from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.macs import (
     MacCount,
     Setting,
+    column_entries,
     count_macs,
     layer_macs,
     undirected_links,
@@ -40,6 +42,7 @@ def describe(problem: Problem, plan: Plan, error: float) -> Report:
         edges_total=problem.whole.num_edges,
         macs=_compiled_macs(plan, setting),
         macs_dense=_dense_macs(problem, dense),
+        macs_kept=_kept_macs(problem, plan, setting),
         memory=Bytes(plan.program.weight_bytes, plan.program.graph_bytes),
         memory_dense=_dense_bytes(problem, dense),
         compiled_ms=None,
@@ -66,6 +69,7 @@ def undescribed(problem: Problem, reason: str) -> Report:
         edges_total=problem.whole.num_edges,
         macs=None,
         macs_dense=None,
+        macs_kept=None,
         memory=memory,
         memory_dense=memory,
         compiled_ms=None,
@@ -114,6 +118,18 @@ def _dense_macs(problem: Problem, network: Network) -> MacCount:
     nonzeros = None if isinstance(x, Tensor) else x.nnz
     links = undirected_links(problem.whole)
     return count_macs(network, Setting(problem.whole.num_nodes, links, nonzeros))
+
+
+def _kept_macs(problem: Problem, plan: Plan, setting: Setting) -> MacCount:
+    """What the pruned model leaves to multiply, in the order of its dense self."""
+    x = problem.x
+    skipping = replace(
+        setting,
+        feature_nonzeros=None if isinstance(x, Tensor) else x.nnz,
+        skip_zeros=True,
+        entries_per_column=column_entries(x),
+    )
+    return count_macs(plan.captured, skipping)
 
 
 def _layers(plan: Plan, setting: Setting) -> Iterator[LayerReport]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -66,11 +67,19 @@ def _judged(layer: str, races: tuple[Race, ...]) -> BreakEven:
         return BreakEven(layer, races, None, False)
     if first == 0:
         return BreakEven(layer, races, races[0].weight_sparsity, True)
-    before, after = races[first - 1], races[first]
-    lost, won = before.sparse_ms - before.dense_ms, after.dense_ms - after.sparse_ms
-    share = lost / (lost + won)
-    width = after.weight_sparsity - before.weight_sparsity
-    return BreakEven(layer, races, before.weight_sparsity + share * width, False)
+    return BreakEven(layer, races, _crossing(races[first - 1], races[first]), False)
+
+
+def _crossing(lost: Race, won: Race) -> float:
+    """Where the ratio of times passes 1, on a straight line over logarithms.
+
+    A sparse plan's time goes with the weights that are left, so that is the scale to use.
+    """
+    behind = math.log(lost.sparse_ms / lost.dense_ms)
+    ahead = math.log(won.dense_ms / won.sparse_ms)
+    share = behind / (behind + ahead)
+    left = (1.0 - lost.weight_sparsity) ** (1.0 - share) * (1.0 - won.weight_sparsity) ** share
+    return 1.0 - left
 
 
 def _skips(candidate: CandidateReport) -> bool:

@@ -33,7 +33,7 @@ _STYLES = {
     COMPOSITE: ("^", PURPLE),
     DENSE: ("D", GREEN),
 }
-_LAYER_STYLES = (("o", BLUE), ("s", ORANGE), ("^", GREEN), ("D", PURPLE), ("v", AMBER), ("P", SKY))
+_LAYER_STYLES = (("o", BLUE), ("s", SKY), ("^", INK), ("D", GREY))
 _LABEL_GAP = 0.05
 
 
@@ -90,12 +90,12 @@ def _draw_speedups(axis: Any, profile: Profile) -> None:
     base = "executed_dense_features"
     fewer = [profile.fewer_macs(cell).get(base, math.nan) for cell in cells]
     drawn += [ratio for ratio in fewer if math.isfinite(ratio)]
-    axis.plot(places, fewer, "x--", color=GREY, linewidth=1.3, label="fewer MACs (dense features)")
+    label = "fewer MACs in theory (dense features)"
+    axis.plot(places, fewer, "x--", color=GREY, linewidth=1.3, label=label)
     axis.axhline(1.0, color=INK, linewidth=0.9)
     _sparsity_ticks(axis, cells, key)
     _ratio_ticks(axis, drawn)
-    busy = "; machine was busy, measure again" if profile.busy else ""
-    axis.set_ylabel(f"Times faster, or fewer (log scale){busy}")
+    axis.set_ylabel("Times faster, or times fewer (log scale)")
 
 
 def _draw_races(axis: Any, races: Sequence[BreakEven]) -> None:
@@ -118,7 +118,7 @@ def _draw_races(axis: Any, races: Sequence[BreakEven]) -> None:
     _share_ticks(axis, shares, [f"{100 * share:g}" for share in shares])
     axis.set_xlabel("Weights removed (%, log scale of what is left)")
     _ratio_ticks(axis, drawn)
-    axis.set_ylabel("Dense weight's time / sparse weight's (log scale)")
+    axis.set_ylabel("Sparse weight faster than dense (log scale)")
 
 
 def _verdict(each: BreakEven) -> str:
@@ -176,4 +176,5 @@ def _depth(share: float) -> float:
 
 def _title(profile: Profile) -> str:
     where = f"{profile.machine.processor}, {profile.machine.threads} threads"
-    return f"{profile.title} on {profile.data}: one forward pass over all nodes\n{where}"
+    busy = "; the machine was busy, measure again" if profile.busy else ""
+    return f"{profile.title} on {profile.data}: one forward pass over all nodes\n{where}{busy}"

@@ -104,8 +104,8 @@ class Profile:
         return Ratio.of(self.peers[peer], cell.timing)
 
     def fewer_macs(self, cell: Cell) -> dict[str, float]:
-        """How many times fewer operations a cell takes than the dense model, by base."""
-        if cell.report.macs is None:
+        """How many times fewer operations pruning leaves than the dense model takes, by base."""
+        if cell.report.macs_kept is None:
             return {}
         fewer = {base: cell.report.fewer_macs(base) for base in BASES}
         return {base: ratio for base, ratio in fewer.items() if math.isfinite(ratio)}

@@ -101,6 +101,27 @@ def test_shares_of_kept_edges_and_weights_scale_the_papers_count() -> None:
     assert kept.executed < whole.executed
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+def test_zeros_can_be_left_out(sparse: bool) -> None:
+    graph, x = setting()
+    model = pyg.GCN(FEATURES, 16, 2, 5, bias=False)
+    with torch.no_grad():
+        for conv in model.convs:
+            conv.lin.weight.mul_(torch.rand(conv.lin.weight.shape) < 0.3)
+    features = sg.SparseMatrix.from_dense(x) if sparse else x
+    first, second = (conv.lin.weight.detach() for conv in model.convs)
+    keep = torch.rand(2 * PAIRS) < 0.5
+    total = sg.macs(model, graph, features, edge_mask=keep, skip_zeros=True).total
+    met = int(((x != 0).float() @ (first != 0).float().t()).sum())
+    rest = NODES * int(second.count_nonzero()) + (int(keep.sum()) + NODES) * (16 + 5)
+    dense = NODES * int(first.count_nonzero()) + rest
+    assert total.executed_dense_features == dense
+    assert total.executed == (met + rest if sparse else dense)
+    report = sg.compile(model, graph, features, edge_mask=keep, tune=False).report()
+    assert report.macs_kept == total
+    assert report.fewer_macs() > 1.0
+
+
 MODELS: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "gcn": (pyg.GCN, 16, {}),
     "gcn batch norm": (pyg.GCN, 16, {"norm": "batch_norm", "jk": "cat"}),

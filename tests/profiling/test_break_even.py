@@ -28,7 +28,7 @@ def races(swept: Profile, *times: tuple[float, float, float]) -> list[tuple[floa
 def test_interpolated_between_measurements(swept: Profile) -> None:
     (found,) = break_even(races(swept, (0.0, 1.0, 4.0), (0.5, 1.0, 2.0), (0.9, 1.0, 0.5)))
     assert found.layer == "a" and not found.at_most and len(found.races) == 3
-    assert found.sparsity == pytest.approx(0.5 + 0.4 * 1.0 / 1.5)
+    assert found.sparsity == pytest.approx(1 - (0.5 * 0.1) ** 0.5)
 
 
 def test_none_in_the_range(swept: Profile) -> None:
@@ -43,9 +43,9 @@ def test_from_the_lowest_on(swept: Profile) -> None:
 
 def test_a_lead_that_is_lost_again_does_not_count(swept: Profile) -> None:
     (found,) = break_even(
-        races(swept, (0.0, 1.0, 0.9), (0.5, 1.0, 2.0), (0.8, 1.0, 0.0), (0.9, 1.0, 0.5))
+        races(swept, (0.0, 1.0, 0.9), (0.5, 1.0, 2.0), (0.8, 1.0, 0.5), (0.9, 1.0, 0.5))
     )
-    assert found.sparsity == pytest.approx(0.5 + 0.3 * 0.5)
+    assert found.sparsity == pytest.approx(1 - (0.5 * 0.2) ** 0.5)
 
 
 def test_the_fastest_of_each_kind_races(swept: Profile) -> None:
