@@ -79,7 +79,7 @@ def _crossing(lost: Race, won: Race) -> float:
     ahead = math.log(won.dense_ms / won.sparse_ms)
     share = behind / (behind + ahead)
     left = (1.0 - lost.weight_sparsity) ** (1.0 - share) * (1.0 - won.weight_sparsity) ** share
-    return 1.0 - left
+    return float(1.0 - left)
 
 
 def _skips(candidate: CandidateReport) -> bool:

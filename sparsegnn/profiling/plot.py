@@ -95,7 +95,7 @@ def _draw_speedups(axis: Any, profile: Profile) -> None:
     axis.axhline(1.0, color=INK, linewidth=0.9)
     _sparsity_ticks(axis, cells, key)
     _ratio_ticks(axis, drawn)
-    axis.set_ylabel("Times faster, or times fewer (log scale)")
+    axis.set_ylabel("Times faster, or fewer (log scale, bars: quartiles)", fontsize=9)
 
 
 def _draw_races(axis: Any, races: Sequence[BreakEven]) -> None:
@@ -118,7 +118,7 @@ def _draw_races(axis: Any, races: Sequence[BreakEven]) -> None:
     _share_ticks(axis, shares, [f"{100 * share:g}" for share in shares])
     axis.set_xlabel("Weights removed (%, log scale of what is left)")
     _ratio_ticks(axis, drawn)
-    axis.set_ylabel("Sparse weight faster than dense (log scale)")
+    axis.set_ylabel("Times faster than the dense weight (log scale)", fontsize=9)
 
 
 def _verdict(each: BreakEven) -> str:
