@@ -16,7 +16,7 @@ from sparsegnn.graph import Graph
 
 # A value is computed for all nodes where it is needed for this share of them: to leave out the few
 # others costs copies of the rest wherever a layer reads its own rows.
-WHOLE_FROM = 0.9
+WHOLE_FROM = 0.75
 
 
 @dataclass(frozen=True, eq=False)

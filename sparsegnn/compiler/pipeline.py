@@ -155,6 +155,7 @@ def _plan(
     tune: bool,
     stored: Stored | None = None,
     order: Tensor | None = None,
+    whole: bool = False,
 ) -> Plan:
     """Plans a captured model.
 
@@ -164,16 +165,18 @@ def _plan(
         tune: Measure the candidates.
         stored: Values to start from in place of the features.
         order: int64 [N], the nodes in the order of the rows inside; None for their own.
+        whole: Compute all nodes, also those that the result does not depend on.
     """
     start = Stored(captured, problem.x) if stored is None else stored
     x, nodes, fixed = start.x, problem.pruned.num_nodes, problem.fixed_features
-    read = features_read(start.network, nodes, problem.nodes) if fixed else None
+    left_out = fixed and not whole
+    read = features_read(start.network, nodes, problem.nodes) if left_out else None
     used = used_columns(rows_of(x, read))
     network = simplified(start.network, used)
     live = liveness(network, used)
     small = compacted(network, padded(network, live.kept))
     sparse = _is_sparse(x, len(live.kept[INPUT]))
-    part = restricted(small, nodes, problem.nodes, order, sparse_features=sparse)
+    part = restricted(small, nodes, problem.nodes, order, sparse_features=sparse, whole=whole)
     units = form_units(part.network)
     readable = liveness(simplified(start.network)).kept[INPUT]
 

@@ -42,6 +42,7 @@ def restricted(
     order: Tensor | None = None,
     *,
     sparse_features: bool = False,
+    whole: bool = False,
 ) -> Restricted:
     """The network that gives the rows of the requested nodes and computes no row in vain.
 
@@ -52,6 +53,7 @@ def restricted(
         order: int64 `[N]`, the order of the rows inside; the result has that of `requested`.
         sparse_features: Linear maps of the features are then computed for every node that is read:
             some rows of sparse features would have to be dense.
+        whole: Every value is computed for all nodes, and only the result restricted.
     """
     if requested is None and order is None:
         rows = dict.fromkeys((INPUT, *network.operations), num_nodes)
@@ -60,6 +62,8 @@ def restricted(
     assert named is not None
     wanted = mask_of(named, num_nodes)
     needed = needed_nodes(network, wanted)
+    if whole:
+        needed = {value: torch.ones_like(mask) for value, mask in needed.items()}
     sets = NodeSets(num_nodes, order)
     restriction = _Restriction(network, needed, sets, sparse_features)
     return restriction.run(NodeSet(num_nodes, requested))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +19,7 @@ from sparsegnn.compiler.timing import comparable
 if TYPE_CHECKING:
     from sparsegnn.compiler.pipeline import Plan, Problem
 
+RESTRICTED = "only the nodes that the requested ones depend on"
 STORED = "features aggregated at compile time"
 
 _ROUNDS = 21
@@ -34,11 +36,15 @@ def best_plan(
     Args:
         problem: Says what was asked for.
         captured: The network of the model.
-        make: Makes a plan; takes `stored`, where to start from, and `order`.
+        make: Makes a plan; takes `whole`, `stored`, where to start from, and `order`.
         tune: Measure; else stored values are judged by estimated cost, and an order is kept.
     """
     plan, device = make(), problem.whole.device
     reports: list[VariantReport] = []
+    if problem.nodes is not None and tune:
+        plan, report = _measured(RESTRICTED, plan, make(whole=True), device)
+        make = partial(make, whole=not report.kept)
+        reports.append(report)
     stored = None
     if problem.fixed_features:
         network = simplified(captured, used_columns(problem.x))

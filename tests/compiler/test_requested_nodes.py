@@ -25,13 +25,14 @@ from test_compiler_network import close, features
 from torch import Tensor, nn
 
 import sparsegnn as sg
-from sparsegnn.compiler import CompiledModel
+from sparsegnn.compiler import CompiledModel, variants
 from sparsegnn.compiler.candidates import Sizes
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.network import INPUT
 from sparsegnn.compiler.nodes import needed_nodes
 from sparsegnn.compiler.planner import Forms, Planner, run_steps
 from sparsegnn.compiler.restrict import Restricted, restricted
+from sparsegnn.compiler.timing import Timing
 from sparsegnn.compiler.units import form_units
 
 
@@ -217,6 +218,25 @@ def test_measured_plans_are_exact() -> None:
     model, nodes = pruned(pyg.GraphSAGE(20, 16, 2, 7), 0.5), torch.tensor([7, 1])
     fast = sg.compile(model, edges, x, nodes=nodes)
     assert torch.allclose(fast(), model(x, edges).detach()[nodes], atol=1e-12)
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_nodes_are_left_out_where_that_is_faster(
+    faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times(functions: dict[str, object], **_: object) -> dict[str, Timing]:
+        ms = {"variant": 1.0 if faster else 2.0, "plain": 1.5}
+        return {name: Timing(ms[name], 1.0, 1.0, 3, 1.0) for name in functions}
+
+    monkeypatch.setattr(variants, "comparable", times)
+    torch.manual_seed(0)
+    edges, x = setting()
+    model, nodes = pruned(pyg.GraphSAGE(20, 16, 2, 7), 0.5), torch.tensor([7, 1])
+    fast = sg.compile(model, edges, x, nodes=nodes, fixed_features=True)
+    assert torch.allclose(fast(), model(x, edges).detach()[nodes], atol=1e-12)
+    report = fast.report()
+    assert report.variants[0].kept == faster
+    assert (max(n for layer in report.layers for n in layer.nodes) < NODES) == faster
 
 
 def test_rows_that_are_not_read_may_hold_anything() -> None:
