@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from sparsegnn.compiler.graph_steps import (
     ExtremeMessage,
     SoftmaxAggregation,
 )
-from sparsegnn.compiler.row_ops import Concat, HeadMean, NodeSubset, Opaque, Scale
+from sparsegnn.compiler.row_ops import Concat, HeadMean, NodeSubset, Opaque, Scale, TopK
 from sparsegnn.compiler.row_steps import Call, Concatenate, Elementwise, MeanOfHeads, TakeNodes
 from sparsegnn.compiler.steps import (
     CsrLinear,
@@ -29,6 +29,7 @@ from sparsegnn.compiler.steps import (
     Spmm,
     Step,
 )
+from sparsegnn.compiler.topk_steps import LargestAlone, plans_of_rows
 from sparsegnn.compiler.units import Unit
 
 NARROW_OUTPUTS = 32
@@ -88,7 +89,7 @@ class Sizes:
 
 def takes_sparse(unit: Unit) -> bool:
     """Whether a unit can read its input as a `CsrMatrix`."""
-    return unit.linear is not None
+    return unit.linear is not None and unit.topk is None
 
 
 def sparse_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
@@ -106,7 +107,9 @@ def sparse_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
 
 def dense_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
     """Plans of a unit whose inputs are dense tensors."""
-    if unit.linear is None:
+    if unit.topk is not None:
+        yield from _topk_candidates(unit, unit.topk, sizes)
+    elif unit.linear is None:
         yield _single(unit)
     elif unit.aggregate is None:
         nodes = sizes.rows.get(unit.inputs[0], sizes.num_nodes)
@@ -140,6 +143,8 @@ def can_fuse(first: Unit, second: Unit) -> bool:
         and first.before.name == "relu"
         and first.residual is None
         and second.linear is not None
+        and first.topk is None
+        and second.topk is None
         and second.inputs == (first.output,)
     )
 
@@ -153,6 +158,19 @@ def _pair_candidates(unit: Unit, weight: Tensor, matrix: CsrMatrix) -> Iterator[
         if not isinstance(linear, NarrowLinear):
             first = Spmm(matrix, inputs)
             yield Candidate(f"aggregate first, {name}", (first, linear))
+
+
+def _topk_candidates(unit: Unit, topk: TopK, sizes: Sizes) -> Iterator[Candidate]:
+    """Plans of a unit behind a top-k activation: on dense rows, and on sparse ones."""
+    dense = LargestAlone(topk.k, topk.magnitude)
+    for candidate in dense_input_candidates(replace(unit, topk=None), sizes):
+        yield replace(candidate, steps=(dense, *candidate.steps))
+    weight = None if unit.linear is None else unit.linear.weight
+    matrix = None if unit.aggregate is None else unit.aggregate.matrix
+    rows = sizes.rows.get(unit.inputs[0], sizes.num_nodes)
+    width = unit.width if weight is None else weight.shape[1]
+    for name, steps in plans_of_rows(topk, weight, matrix, rows, width, unit.epilogue):
+        yield Candidate(name, steps)
 
 
 def _products(weight: Tensor, sizes: Sizes, epilogue: Epilogue) -> Iterator[tuple[str, Step]]:
@@ -199,6 +217,8 @@ def _other_step(unit: Unit) -> Step:
         return Concatenate(op.index, last)
     if isinstance(op, HeadMean):
         return MeanOfHeads(op.heads, op.index, last)
+    if isinstance(op, TopK):
+        return LargestAlone(op.k, op.magnitude, last)
     if isinstance(op, NodeSubset):
         return TakeNodes(op.index, last)
     if isinstance(op, Opaque):

@@ -9,7 +9,16 @@ from torch import Tensor
 
 from sparsegnn.compiler.graph_ops import Aggregate, OverEdges
 from sparsegnn.compiler.network import INPUT, Network, Operation
-from sparsegnn.compiler.row_ops import Activation, Add, Bias, Concat, Linear, Opaque, Scale
+from sparsegnn.compiler.row_ops import (
+    Activation,
+    Add,
+    Bias,
+    Concat,
+    Linear,
+    Opaque,
+    Scale,
+    TopK,
+)
 
 
 def weightless(network: Network) -> set[int]:
@@ -38,7 +47,7 @@ def joined_sums(network: Network) -> Network:
 def _without_weight(operation: Operation) -> bool:
     if isinstance(operation, Opaque):
         return operation.by_row
-    return isinstance(operation, OverEdges | Activation | Add | Bias | Concat | Scale)
+    return isinstance(operation, OverEdges | Activation | Add | Bias | Concat | Scale | TopK)
 
 
 def _hoist_one(network: Network) -> Network | None:

@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from sparsegnn._csr_checks import check_pattern
-from sparsegnn.compiler import graph_steps, row_steps, steps
+from sparsegnn.compiler import graph_steps, row_steps, steps, topk_steps
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.epilogue import Epilogue, Function
 from sparsegnn.compiler.features import FeatureInput
@@ -46,6 +46,10 @@ _KINDS: dict[str, type[nn.Module]] = {
         row_steps.Concatenate,
         row_steps.MeanOfHeads,
         row_steps.TakeNodes,
+        topk_steps.Largest,
+        topk_steps.LargestAlone,
+        topk_steps.RowsLinear,
+        topk_steps.SpmmOfRows,
         CsrMatrix,
         Epilogue,
         FeatureInput,

@@ -16,9 +16,9 @@ from sparsegnn.compiler.builder import Builder, Value
 from sparsegnn.compiler.by_row import function_by_row, module_by_row
 from sparsegnn.compiler.errors import Unsupported
 from sparsegnn.compiler.layer_rules import LAYERS, NotCovered, graph_argument, is_layer
-from sparsegnn.compiler.row_ops import ACTIVATIONS, Concat
+from sparsegnn.compiler.row_ops import ACTIVATIONS, Concat, TopK
 from sparsegnn.graph import Graph
-from sparsegnn.nn import Dropout, MaskedLinear, SparseLinear
+from sparsegnn.nn import Dropout, MaskedLinear, MaxK, SparseLinear
 
 _MODULE_ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.ReLU: "relu",
@@ -60,6 +60,8 @@ def lower_module(
         name = _MODULE_ACTIVATIONS[kind]
         options = {key: getattr(module, key) for key in ACTIVATIONS[name][0]}
         return builder.activation(x, name, options, where)
+    if kind is MaxK:
+        return _top_k(builder, x, module, where)  # type: ignore[arg-type]
     if _is_linear(kind):
         return builder.linear(x, _dense_weight(module), module.bias, where)  # type: ignore[arg-type]
     if kind is nn.BatchNorm1d and module.running_var is not None:
@@ -106,6 +108,15 @@ def _dense_weight(module: nn.Module) -> Tensor:
         return module.weight.to_dense()
     weight: Tensor = module.weight  # type: ignore[assignment]
     return weight
+
+
+def _top_k(builder: Builder, x: Value, module: MaxK, where: str) -> Value:
+    if module.k > x.width:
+        raise ValueError(
+            f"{where or 'MaxK'} must keep at most {x.width} entries, got k={module.k}."
+        )
+    magnitude = module.by == "magnitude"
+    return builder.add(TopK((x.number,), where, k=module.k, magnitude=magnitude))
 
 
 def _batch_norm(builder: Builder, x: Value, module: nn.BatchNorm1d, where: str) -> Value:

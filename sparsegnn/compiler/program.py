@@ -192,5 +192,8 @@ def _bytes(module: nn.Module) -> int:
     return sum(buffer.numel() * buffer.element_size() for buffer in module.buffers())
 
 
-def _value_bytes(value: CsrMatrix | Tensor) -> int:
-    return _bytes(value) if isinstance(value, CsrMatrix) else value.numel() * value.element_size()
+def _value_bytes(value: CsrMatrix | Tensor | tuple[Tensor, ...]) -> int:
+    if isinstance(value, CsrMatrix):
+        return _bytes(value)
+    parts = value if isinstance(value, tuple) else (value,)
+    return sum(part.numel() * part.element_size() for part in parts)

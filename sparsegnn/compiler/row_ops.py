@@ -213,6 +213,27 @@ class Opaque(Operation):
         return self
 
 
+@dataclass(frozen=True, eq=False)
+class TopK(Operation):
+    """The k largest entries of every row, zeros elsewhere; all channels compete and stay."""
+
+    gives_all = True
+    k: int = field(kw_only=True)
+    magnitude: bool = field(kw_only=True)
+
+    def constants(self, inputs: list[Tensor]) -> Tensor:
+        """A channel that is 0 for every node stays 0."""
+        return torch.where(inputs[0] == 0, inputs[0], torch.nan)
+
+    def reads(self, live: Tensor, constants: list[Tensor]) -> list[Tensor]:
+        """Everything."""
+        return [torch.ones_like(constants[0], dtype=torch.bool)]
+
+    def compact(self, inputs: list[Tensor], output: Tensor) -> TopK:
+        """Unchanged."""
+        return self
+
+
 ACTIVATIONS: dict[str, tuple[tuple[str, ...], Any]] = {
     "relu": ((), torch.nn.functional.relu),
     "elu": (("alpha",), torch.nn.functional.elu),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sparsegnn.compiler.epilogue import Epilogue, Function
 from sparsegnn.compiler.graph_ops import Aggregate
 from sparsegnn.compiler.network import Network, Operation
-from sparsegnn.compiler.row_ops import Activation, Add, Bias, Linear
+from sparsegnn.compiler.row_ops import Activation, Add, Bias, Linear, TopK
 
 
 @dataclass
@@ -18,6 +18,7 @@ class Unit:
         linear: `h W^T`, if the unit has one.
         aggregate: `A h`, if it has one; the two commute, as nothing lies between them.
         other: The operation of a unit that has neither, unless it is part of the epilogue.
+        topk: Applied to the input first, before a product; None without.
         inputs: Values that it reads, without the residual.
         output: The value that it gives.
         position: Place of its last operation in the network.
@@ -37,6 +38,7 @@ class Unit:
     linear: Linear | None = None
     aggregate: Aggregate | None = None
     other: Operation | None = None
+    topk: TopK | None = None
     bias: Bias | None = None
     before: Function | None = None
     residual: int | None = None
@@ -98,6 +100,7 @@ class _Former:
         unit = Unit(operation.inputs, value, self.place[value], self.widths[value])
         self._put(unit, operation)
         self._extend(unit, value)
+        self._take_topk(unit)
         partner = self._partner(value)
         if partner is not None:
             self._put(unit, self.operations[partner])
@@ -105,6 +108,17 @@ class _Former:
         while self._absorb(unit):
             pass
         self.units.append(unit)
+
+    def _take_topk(self, unit: Unit) -> None:
+        """The activation before a product, if nothing else reads it."""
+        source = unit.inputs[0]
+        before = self.operations.get(source)
+        if (unit.linear is None and unit.aggregate is None) or source in self.taken:
+            return
+        if isinstance(before, TopK) and self.users[source] == unit.values[:1]:
+            unit.topk, unit.inputs = before, before.inputs
+            unit.values.insert(0, source)
+            self.taken.add(source)
 
     def _put(self, unit: Unit, operation: Operation) -> None:
         if isinstance(operation, Linear):

@@ -12,6 +12,7 @@ from sparsegnn.nn.gin_conv import GINConv
 from sparsegnn.nn.graph_conv import GraphConv
 from sparsegnn.nn.kept_linear import KeptLinear
 from sparsegnn.nn.linear import MaskedLinear, SparseLinear
+from sparsegnn.nn.max_k import MaxK
 from sparsegnn.nn.sage_conv import SAGEConv
 from sparsegnn.nn.unconverted import unconverted
 
@@ -26,6 +27,7 @@ __all__ = [
     "GraphConv",
     "KeptLinear",
     "MaskedLinear",
+    "MaxK",
     "SAGEConv",
     "SparseLinear",
     "convert",

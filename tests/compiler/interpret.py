@@ -18,6 +18,7 @@ from sparsegnn.compiler.row_ops import (
     NodeSubset,
     Opaque,
     Scale,
+    TopK,
 )
 
 
@@ -54,6 +55,8 @@ def _apply(op: Operation, inputs: list[Tensor]) -> Tensor:
     if isinstance(op, HeadMean):
         out = h.unflatten(1, (op.heads, -1)).mean(1)
         return out if op.index is None else out[:, op.index]
+    if isinstance(op, TopK):
+        return _top_k(op, h)
     if isinstance(op, NodeSubset):
         return h[op.index]
     if isinstance(op, Opaque):
@@ -66,6 +69,12 @@ def _apply(op: Operation, inputs: list[Tensor]) -> Tensor:
         return _extreme(op, h)
     assert isinstance(op, Attend | AttendV2)
     return _attention(op, h, inputs[-1])
+
+
+def _top_k(op: TopK, h: Tensor) -> Tensor:
+    rank = h.abs() if op.magnitude else h
+    kept = rank.argsort(dim=1, descending=True, stable=True)[:, : op.k]
+    return h * torch.zeros_like(h).scatter_(1, kept, 1.0)
 
 
 def _softmax_mean(op: SoftmaxMean, h: Tensor) -> Tensor:
@@ -133,7 +142,7 @@ def random_network(seed: int, nodes: int, inputs: int, length: int, sparsity: fl
         value = values[-1 - min(pick(3), len(values) - 1)]
         width = widths[value]
         same = [v for v in values if widths[v] == width]
-        kind = pick(15)
+        kind = pick(16)
         made: Operation
         if kind <= 2:
             made = Linear((value,), weight=numbers(2 * (1 + pick(4)), width))
@@ -165,6 +174,8 @@ def random_network(seed: int, nodes: int, inputs: int, length: int, sparsity: fl
             made = Opaque((value,), call=_centred, channels=width)
         elif kind == 14:
             made = Opaque((value,), call=_softmax, channels=width, by_row=True)
+        elif kind == 15:
+            made = TopK((value,), k=pick(width + 1), magnitude=bool(pick(2)))
         elif kind == 9 and width % 2 == 0:
             made = HeadMean((value,), heads=2)
         else:
