@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from sparsegnn.compiler.report import CandidateReport, Report
 # How the compiler names plans that skip pruned weights; others with a dense weight multiply them.
 SPARSE = ("CSR weight", "blocks of", "compacted")
 DENSE = "dense weight"
+
+Layer = tuple[str, list[CandidateReport]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class BreakEven:
     """A layer's races, in order of sparsity.
 
     Attributes:
-        layer: Path of the module.
+        layer: Path of the module; a module of several products has a number behind all but one.
         races: One per sparsity at which both kinds of plans were measured.
         sparsity: The smallest from which on the sparse plan wins, interpolated; None for none.
         at_most: Whether it wins at the smallest sparsity already, so that the true one is below.
@@ -49,7 +52,7 @@ def break_even(reports: Sequence[tuple[float, Report]]) -> tuple[BreakEven, ...]
     """
     races: dict[str, list[Race]] = {}
     for sparsity, report in reports:
-        for layer, candidates in _by_layer(report):
+        for layer, candidates in _numbered(_by_layer(report)):
             sparse = _fastest(each for each in candidates if _skips(each))
             dense = _fastest(each for each in candidates if _multiplies(each))
             found = races.setdefault(layer, [])
@@ -94,7 +97,15 @@ def _fastest(candidates: Iterable[CandidateReport]) -> float | None:
     return min((each.ms for each in candidates if each.ms is not None), default=None)
 
 
-def _by_layer(report: Report) -> Iterator[tuple[str, list[CandidateReport]]]:
+def _numbered(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Layers under names of their own, in the order of the report."""
+    seen: Counter[str] = Counter()
+    for name, candidates in layers:
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name} #{seen[name]}", candidates
+
+
+def _by_layer(report: Report) -> Iterator[Layer]:
     """Candidates of single layers; those of two layers at once are left out."""
     for layer in report.layers:
         parts = layer.name.split(" and ")

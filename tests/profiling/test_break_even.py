@@ -73,5 +73,14 @@ def test_layers_that_are_executed_as_one_race_apart(swept: Profile) -> None:
     assert (second.layer, second.sparsity) == ("b", None)
 
 
+def test_products_of_one_module_race_apart(swept: Profile) -> None:
+    one = report(swept, "a", dense_weight=2.0, CSR_weight=1.0)
+    two = report(swept, "a", dense_weight=1.0, CSR_weight=3.0)
+    both = replace(one, layers=one.layers + two.layers)
+    first, second = break_even([(0.5, both), (0.9, both)])
+    assert (first.layer, first.at_most) == ("a", True)
+    assert (second.layer, second.sparsity, len(second.races)) == ("a #2", None, 2)
+
+
 def test_layers_without_a_race_are_left_out(swept: Profile) -> None:
     assert break_even([(0.9, report(swept, "a", dense_weight=1.0))]) == ()
