@@ -1,4 +1,4 @@
-# make demo | install | test | lint | bench | gpu | abi
+# make demo | install | test | lint | bench | soak | gpu | abi
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ NATIVE := $(shell find csrc -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -nam
 export SPARSEGNN_OUT ?= out
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 
-.PHONY: demo install test lint format bench gpu abi clean
+.PHONY: demo install test lint format bench soak gpu abi clean
 
 demo: install
 	$(BIN)/sparsegnn prune --config bench/demo.toml --out $(SPARSEGNN_OUT)/demo --overwrite
@@ -43,6 +43,10 @@ format: install
 
 bench: install
 	$(BIN)/python -m bench $(if $(FULL),--full) $(if $(QUICK),--quick) $(if $(PEERS),--peers $(PEERS)) $(if $(KEEP),--keep-memory)
+
+# Are compiled models ever slower than dense ones? 240 generated cases, ten minutes; fails if one is.
+soak: install
+	$(BIN)/python -m bench.never_slower $(SOAK_ARGS)
 
 # Needs an NVIDIA GPU; says so in one sentence and succeeds where there is none. Installs nothing and
 # needs no network: takes the first Python whose torch sees a GPU, and builds in place with it.
