@@ -67,10 +67,10 @@ class BlockWeight(nn.Module):
                 f"weight must have sizes that are multiples of {block}, got {list(weight.shape)}."
             )
         keep = kept_entries(weight, mask)
-        row, col = _in_blocks(keep, block).flatten(2).any(dim=2).nonzero(as_tuple=True)
+        row, col = in_blocks(keep, block).flatten(2).any(dim=2).nonzero(as_tuple=True)
         rows, cols = weight.shape[0] // block, weight.shape[1] // block
         pattern = Graph.from_edge_index(torch.stack([col, row]), num_src=cols, num_dst=rows)
-        return BlockWeight(pattern, _in_blocks(weight.detach(), block)[row, col])
+        return BlockWeight(pattern, in_blocks(weight.detach(), block)[row, col])
 
     @property
     def csr(self) -> CsrTensors:
@@ -106,7 +106,7 @@ class BlockWeight(nn.Module):
         return f"shape={list(self.shape)}, block={self.block}, blocks={self.values.shape[0]}"
 
 
-def _in_blocks(matrix: Tensor, block: int) -> Tensor:
+def in_blocks(matrix: Tensor, block: int) -> Tensor:
     """View `[rows / b, cols / b, b, b]`."""
     blocks: Tensor = matrix.unflatten(0, (-1, block)).unflatten(2, (-1, block)).transpose(1, 2)
     return blocks

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
-from sparsegnn.compiler.csr_matrix import CsrMatrix
+from sparsegnn.compiler.channel_steps import Place, Take, kept_channels
 from sparsegnn.compiler.epilogue import Epilogue
-from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme, SoftmaxMean
+from sparsegnn.compiler.feature_steps import FusedHidden, SparseFeatures, SparseProduct
+from sparsegnn.compiler.graph_ops import Aggregate, Attend, AttendV2, Extreme, SoftmaxMean
 from sparsegnn.compiler.graph_steps import (
     Attention,
     AttentionV2,
     ExtremeMessage,
     SoftmaxAggregation,
 )
+from sparsegnn.compiler.linear_steps import INT32_LIMIT, LINEAR_STEPS
+from sparsegnn.compiler.network import INPUT, Operation
 from sparsegnn.compiler.row_ops import Concat, HeadMean, NodeSubset, Opaque, Scale, TopK
 from sparsegnn.compiler.row_steps import Call, Concatenate, Elementwise, MeanOfHeads, TakeNodes
-from sparsegnn.compiler.steps import (
-    CsrLinear,
-    DenseLinear,
-    FusedHidden,
-    NarrowLinear,
-    SparseFeatures,
-    SparseProduct,
-    Spmm,
-    Step,
-)
+from sparsegnn.compiler.sizes import Sizes
+from sparsegnn.compiler.steps import Spmm, Step
 from sparsegnn.compiler.topk_steps import LargestAlone, plans_of_rows
 from sparsegnn.compiler.units import Unit
 
-NARROW_OUTPUTS = 32
-_INT32_LIMIT = 2**31 - 1
+# A weight is compacted within its layer where at most this share of its entries is left.
+COMPACTED_SHARE = 0.8
+
+# The step of an operation that can be executed in one way only.
+_STEPS: dict[type[Operation], type[Step]] = {
+    Aggregate: Spmm,
+    Attend: Attention,
+    AttendV2: AttentionV2,
+    SoftmaxMean: SoftmaxAggregation,
+    Extreme: ExtremeMessage,
+    Concat: Concatenate,
+    HeadMean: MeanOfHeads,
+    NodeSubset: TakeNodes,
+    TopK: LargestAlone,
+    Opaque: Call,
+    Scale: Elementwise,
+}
 
 
 @dataclass(frozen=True)
@@ -56,67 +65,37 @@ class Candidate:
         """Multiply-accumulates of one pass."""
         return sum(step.macs for step in self.steps)
 
-    @property
-    def cost(self) -> float:
-        """Estimated time in arbitrary units, for plans that are not measured."""
-        return sum(step.macs * step.cost_per_mac for step in self.steps)
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What the candidates of a unit depend on beside it: N, and features if they are sparse.
-
-    Attributes:
-        num_nodes: N.
-        features: The features, if they are sparse.
-        rows: Rows of the values that have not N.
-    """
-
-    num_nodes: int
-    features: CsrMatrix | None = None
-    rows: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def feature_nonzeros(self) -> int:
-        """Entries of sparse features."""
-        return 0 if self.features is None else self.features.nnz
-
-    def entries_per_column(self) -> Tensor:
-        """int64 [F]: nodes that have each feature."""
-        assert self.features is not None
-        return torch.bincount(self.features.col, minlength=self.features.shape[1])
-
 
 def takes_sparse(unit: Unit) -> bool:
-    """Whether a unit can read its input as a `CsrMatrix`."""
-    return unit.linear is not None and unit.topk is None
+    """Whether a unit can read the features as a `CsrMatrix`; a residual has to be dense."""
+    return unit.linear is not None and unit.topk is None and unit.residual != INPUT
 
 
 def sparse_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
     """Plans of a unit whose input is a `CsrMatrix`."""
     assert unit.linear is not None
-    weight, aggregate = unit.linear.weight, unit.aggregate
-    if aggregate is None:
-        for name, step in _products(weight, sizes, unit.epilogue):
-            yield Candidate(name, (step,), True)
-        return
-    last = Spmm(aggregate.matrix, weight.shape[0], unit.epilogue)
-    for name, step in _products(weight, sizes, Epilogue()):
-        yield Candidate(f"transform first, {name}", (step, last), True)
+    weight, last = unit.linear.weight, unit.epilogue
+    sizes = sizes.of(sizes.feature_rows)
+    yield from _on_features(unit.aggregate, weight, sizes, last)
+    rows, _ = kept_channels(weight)
+    if 0 < len(rows) <= COMPACTED_SHARE * weight.shape[0]:
+        place = Place(rows, weight.shape[0], _rows(unit, sizes)[0], last)
+        for inner in _on_features(unit.aggregate, weight[rows], sizes.within(), Epilogue()):
+            yield _wrapped(inner, (), (place,))
 
 
 def dense_input_candidates(unit: Unit, sizes: Sizes) -> Iterator[Candidate]:
     """Plans of a unit whose inputs are dense tensors."""
     if unit.topk is not None:
         yield from _topk_candidates(unit, unit.topk, sizes)
-    elif unit.linear is None:
-        yield _single(unit)
-    elif unit.aggregate is None:
-        nodes = sizes.rows.get(unit.inputs[0], sizes.num_nodes)
-        for name, linear in _linears(unit.linear.weight, nodes, unit.epilogue):
-            yield Candidate(name, (linear,))
-    else:
-        yield from _pair_candidates(unit, unit.linear.weight, unit.aggregate.matrix)
+        return
+    if unit.linear is None:
+        yield _single(unit, sizes)
+        return
+    weight = unit.linear.weight
+    sizes = sizes.of(sizes.rows.get(unit.inputs[0], sizes.num_nodes))
+    yield from _on_rows(unit.aggregate, weight, sizes, unit.epilogue)
+    yield from _compacted(unit, weight, sizes)
 
 
 def fused_candidate(first: Unit, second: Unit, sizes: Sizes) -> Candidate:
@@ -124,13 +103,13 @@ def fused_candidate(first: Unit, second: Unit, sizes: Sizes) -> Candidate:
     assert first.linear is not None and first.aggregate is not None and second.linear is not None
     bias = None if first.bias is None else first.bias.bias
     weights = first.linear.weight, bias, second.linear.weight
-    matrix, nonzeros = first.aggregate.matrix, sizes.feature_nonzeros
+    matrix = first.aggregate.matrix
     name = "both layers, hidden units fused away"
     if second.aggregate is None:
-        return Candidate(name, (FusedHidden(matrix, *weights, nonzeros, second.epilogue),), True)
+        return Candidate(name, (FusedHidden(matrix, *weights, sizes, second.epilogue),), True)
     outputs = second.linear.weight.shape[0]
-    last = Spmm(second.aggregate.matrix, outputs, second.epilogue)
-    return Candidate(name, (FusedHidden(matrix, *weights, nonzeros), last), True)
+    last = Spmm(second.aggregate.matrix, outputs, second.epilogue, sizes.store)
+    return Candidate(name, (FusedHidden(matrix, *weights, sizes), last), True)
 
 
 def can_fuse(first: Unit, second: Unit) -> bool:
@@ -143,21 +122,21 @@ def can_fuse(first: Unit, second: Unit) -> bool:
         and first.before.name == "relu"
         and first.residual is None
         and second.linear is not None
-        and first.topk is None
-        and second.topk is None
         and second.inputs == (first.output,)
     )
 
 
-def _pair_candidates(unit: Unit, weight: Tensor, matrix: CsrMatrix) -> Iterator[Candidate]:
-    outputs, inputs = weight.shape
-    for name, linear in _linears(weight, matrix.shape[1], Epilogue()):
-        last = Spmm(matrix, outputs, unit.epilogue)
-        yield Candidate(f"transform first, {name}", (linear, last))
-    for name, linear in _linears(weight, matrix.shape[0], unit.epilogue):
-        if not isinstance(linear, NarrowLinear):
-            first = Spmm(matrix, inputs)
-            yield Candidate(f"aggregate first, {name}", (first, linear))
+def _on_features(
+    aggregate: Aggregate | None, weight: Tensor, sizes: Sizes, last: Epilogue
+) -> Iterator[Candidate]:
+    """Products of sparse features with a weight, and the aggregation after them."""
+    if aggregate is None:
+        for name, step in _products(weight, sizes, last):
+            yield Candidate(name, (step,), True)
+        return
+    gather = Spmm(aggregate.matrix, weight.shape[0], last, sizes.store)
+    for name, step in _products(weight, sizes.within(), Epilogue()):
+        yield Candidate(f"transform first, {name}", (step, gather), True)
 
 
 def _topk_candidates(unit: Unit, topk: TopK, sizes: Sizes) -> Iterator[Candidate]:
@@ -165,6 +144,8 @@ def _topk_candidates(unit: Unit, topk: TopK, sizes: Sizes) -> Iterator[Candidate
     dense = LargestAlone(topk.k, topk.magnitude)
     for candidate in dense_input_candidates(replace(unit, topk=None), sizes):
         yield replace(candidate, steps=(dense, *candidate.steps))
+    if sizes.storage is not None:
+        return
     weight = None if unit.linear is None else unit.linear.weight
     matrix = None if unit.aggregate is None else unit.aggregate.matrix
     rows = sizes.rows.get(unit.inputs[0], sizes.num_nodes)
@@ -173,54 +154,72 @@ def _topk_candidates(unit: Unit, topk: TopK, sizes: Sizes) -> Iterator[Candidate
         yield Candidate(name, steps)
 
 
-def _products(weight: Tensor, sizes: Sizes, epilogue: Epilogue) -> Iterator[tuple[str, Step]]:
-    assert sizes.features is not None
-    nodes = sizes.features.shape[0]
-    dense = SparseFeatures(weight, nodes, sizes.feature_nonzeros, epilogue)
-    yield "sparse features, dense weight", dense
-    if weight.numel() <= _INT32_LIMIT:
-        sparse = SparseProduct(weight, nodes, sizes.entries_per_column(), epilogue)
-        yield "sparse features, CSR weight", sparse
+def _products(weight: Tensor, sizes: Sizes, last: Epilogue) -> Iterator[tuple[str, Step]]:
+    yield "sparse features, dense weight", SparseFeatures(weight, sizes, last)
+    if weight.numel() <= INT32_LIMIT:
+        yield "sparse features, CSR weight", SparseProduct(weight, sizes, last)
 
 
-def _linears(weight: Tensor, nodes: int, epilogue: Epilogue) -> Iterator[tuple[str, Step]]:
-    yield "dense weight", DenseLinear(weight, nodes, epilogue)
-    if weight.numel() <= _INT32_LIMIT:
-        yield "CSR weight", CsrLinear(weight, nodes, epilogue)
-    outputs = weight.shape[0]
-    if 0 < outputs <= NARROW_OUTPUTS and nodes * outputs <= _INT32_LIMIT:
-        yield "dense weight by row dots", NarrowLinear(weight, nodes, epilogue)
+def _on_rows(
+    aggregate: Aggregate | None, weight: Tensor, sizes: Sizes, last: Epilogue
+) -> Iterator[Candidate]:
+    """Products of dense rows with a weight, and the aggregation before or after them."""
+    if aggregate is None:
+        for name, linear in _linears(weight, sizes, last):
+            yield Candidate(name, (linear,))
+        return
+    (outputs, inputs), matrix = weight.shape, aggregate.matrix
+    targets, sources = matrix.shape
+    gather = Spmm(matrix, outputs, last, sizes.store)
+    for name, linear in _linears(weight, sizes.within().of(sources), Epilogue()):
+        yield Candidate(f"transform first, {name}", (linear, gather))
+    first = Spmm(matrix, inputs, store=sizes.storage)
+    for name, linear in _linears(weight, sizes.of(targets), last):
+        yield Candidate(f"aggregate first, {name}", (first, linear))
 
 
-def _single(unit: Unit) -> Candidate:
-    """The only plan of a unit without a linear map."""
+def _linears(weight: Tensor, sizes: Sizes, last: Epilogue) -> Iterator[tuple[str, Step]]:
+    for kind in LINEAR_STEPS:
+        yield from kind.offers(weight, sizes, last)
+
+
+def _compacted(unit: Unit, weight: Tensor, sizes: Sizes) -> Iterator[Candidate]:
+    """The same on the channels alone that have a weight in this layer.
+
+    Removal has taken those that have none anywhere; these are read or made by other layers too.
+    """
+    rows, columns = kept_channels(weight)
+    (outputs, inputs), left = weight.shape, len(rows) * len(columns)
+    if not 0 < left <= COMPACTED_SHARE * weight.numel():
+        return
+    last, inside = unit.epilogue, sizes
+    targets, sources = _rows(unit, sizes)
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    if len(columns) < inputs:
+        before = (Take(columns, sources),)
+    if len(rows) < outputs:
+        after = (Place(rows, outputs, targets, last),)
+        last, inside = Epilogue(), sizes.within()
+    for inner in _on_rows(unit.aggregate, weight[rows][:, columns], inside, last):
+        yield _wrapped(inner, before, after)
+
+
+def _rows(unit: Unit, sizes: Sizes) -> tuple[int, int]:
+    """Rows of what a unit gives and of what it reads."""
     if unit.aggregate is not None:
-        step: Step = Spmm(unit.aggregate.matrix, unit.width, unit.epilogue)
-    else:
-        step = _other_step(unit)
+        return unit.aggregate.matrix.shape
+    return sizes.num_nodes, sizes.num_nodes
+
+
+def _wrapped(inner: Candidate, before: tuple[Step, ...], after: tuple[Step, ...]) -> Candidate:
+    return replace(inner, name=f"compacted, {inner.name}", steps=(*before, *inner.steps, *after))
+
+
+def _single(unit: Unit, sizes: Sizes) -> Candidate:
+    """The only plan of a unit without a linear map."""
+    operation = unit.other if unit.aggregate is None else unit.aggregate
+    step: Step = Elementwise(unit.epilogue)
+    if operation is not None:
+        step = _STEPS[type(operation)].of(operation, unit.width, sizes, unit.epilogue)
     return Candidate(step.label, (step,))
-
-
-def _other_step(unit: Unit) -> Step:
-    op, last = unit.other, unit.epilogue
-    if isinstance(op, Attend):
-        options = op.negative_slope, op.targets
-        return Attention(op.matrix, op.att_dst, op.att_src, *options, last)
-    if isinstance(op, AttendV2):
-        return AttentionV2(op.matrix, op.att, op.negative_slope, last)
-    if isinstance(op, SoftmaxMean):
-        return SoftmaxAggregation(op.matrix, unit.width, op.t, op.eps, last)
-    if isinstance(op, Extreme):
-        kind = {"weighted": op.weighted, "smallest": op.smallest}
-        return ExtremeMessage(op.matrix, unit.width, **kind, epilogue=last)
-    if isinstance(op, Concat):
-        return Concatenate(op.index, last)
-    if isinstance(op, HeadMean):
-        return MeanOfHeads(op.heads, op.index, last)
-    if isinstance(op, TopK):
-        return LargestAlone(op.k, op.magnitude, last)
-    if isinstance(op, NodeSubset):
-        return TakeNodes(op.index, last)
-    if isinstance(op, Opaque):
-        return Call(op.call, op.where, last)
-    return Elementwise(last, op.scale if isinstance(op, Scale) else None)

@@ -1,4 +1,4 @@
-"""`CompiledModel`: what `Ticket.compile` returns."""
+"""`CompiledModel`: what `compile` returns."""
 
 from __future__ import annotations
 
@@ -52,9 +52,14 @@ class CompiledModel(nn.Module):
         if torch.compiler.is_compiling():
             return self.program.forward(x)
         given = None if x is None or self._is_source(x) else x
+        if torch.is_inference_mode_enabled():
+            return self.program.forward(given)
+        if isinstance(self.program, DenseProgram):
+            with torch.no_grad():
+                return self.program.forward(given)
         with torch.inference_mode():
-            out: Tensor = self.program.forward(given)
-        return out if torch.is_inference_mode_enabled() else out.clone()
+            out = self.program.forward(given)
+        return out.clone()
 
     def report(self) -> Report:
         """The plan, the operations on every base, bytes, and measured times."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sparsegnn.block_weight import in_blocks
 from sparsegnn.graph import Graph
 
 
@@ -48,8 +49,7 @@ class CsrMatrix(nn.Module):
     def from_dense(cls, matrix: Tensor) -> CsrMatrix:
         """Stores the non-zeros of `matrix` [M, K]."""
         rows, cols = matrix.nonzero(as_tuple=True)
-        counts = torch.bincount(rows, minlength=matrix.shape[0])
-        rowptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(torch.int32)
+        rowptr = _rowptr(rows, matrix.shape[0])
         return cls(rowptr, cols.to(torch.int32), matrix[rows, cols], matrix.shape[1])
 
     def columns_of(self, rows: Tensor) -> Tensor:
@@ -78,6 +78,17 @@ class CsrMatrix(nn.Module):
                 col, value = col[order], value[order]
         scale = self.row_scale if rows is None or self.row_scale is None else self.row_scale[rows]
         return CsrMatrix(rowptr, col, value, num_cols, scale)
+
+    @classmethod
+    def from_blocks(cls, matrix: Tensor, block: int) -> CsrMatrix:
+        """Stores the non-empty blocks of `matrix`, whose sizes are multiples of `block`.
+
+        Rows, columns and entries are those of the matrix of blocks; `value` is [nnz, b, b].
+        """
+        blocks = in_blocks(matrix, block)
+        rows, cols = blocks.ne(0).flatten(2).any(dim=2).nonzero(as_tuple=True)
+        rowptr = _rowptr(rows, blocks.shape[0])
+        return cls(rowptr, cols.to(torch.int32), blocks[rows, cols], blocks.shape[1])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -118,3 +129,9 @@ def _storage_order(rowptr: Tensor, col: Tensor, num_cols: int) -> Tensor:
     rows = torch.arange(rowptr.numel() - 1, device=col.device)
     row = torch.repeat_interleave(rows, rowptr.diff().long())
     return torch.argsort(row * num_cols + col, stable=True)
+
+
+def _rowptr(rows: Tensor, num_rows: int) -> Tensor:
+    """The row pointer of entries with these rows."""
+    counts = torch.bincount(rows, minlength=num_rows)
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)]).to(torch.int32)

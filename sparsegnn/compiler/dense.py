@@ -25,6 +25,7 @@ class DenseProgram(nn.Module):
         arguments: Further arguments of the model.
         nodes: int64, the rows of the result to return; None for all.
         fixed: Whether it takes no other features.
+        as_given: The model is the user's own: it gets an `edge_index` and dense features.
     """
 
     def __init__(
@@ -36,14 +37,16 @@ class DenseProgram(nn.Module):
         nodes: Tensor | None = None,
         *,
         fixed: bool = False,
+        as_given: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self.arguments = arguments or {}
         self.nodes = nodes
         self.fixed = fixed
-        self._edges = graph.edge_index if unconverted(model) else graph
-        self._sparse = not isinstance(x, Tensor) and self._takes(x)
+        plain = as_given or bool(unconverted(model))
+        self._edges = graph.edge_index if plain else graph
+        self._sparse = not as_given and not isinstance(x, Tensor) and self._takes(x)
         self.x = self._form(x)
 
     def forward(self, x: Features | None = None) -> Tensor:
@@ -52,7 +55,9 @@ class DenseProgram(nn.Module):
             raise ValueError(FIXED)
         given = self.x if x is None else self._form(x)
         out: Tensor = self.model(given, self._edges, **self.arguments)
-        return out if self.nodes is None else out[self.nodes]
+        if self.nodes is not None:
+            return out[self.nodes]
+        return out.clone() if out is given else out
 
     def _form(self, x: Features) -> Features:
         return x if self._sparse or isinstance(x, Tensor) else x.to_dense()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,10 @@ class Function:
         """That of a network."""
         return Function(operation.name, tuple(sorted(operation.options.items())))
 
+    def out_of_place(self) -> Callable[[Tensor], Tensor]:
+        """The function as it is."""
+        return activation(self.name, dict(self.options))
+
     def in_place(self) -> Callable[[Tensor], Tensor]:
         """The function, over its argument where that is possible."""
         if self.name == "relu":
@@ -35,7 +39,25 @@ class Function:
         if self.name in ("elu", "leaky_relu"):
             function: Any = getattr(functional, self.name)
             return lambda h: function(h, **options, inplace=True)
-        return activation(self.name, options)
+        return self.out_of_place()
+
+
+class Fused(NamedTuple):
+    """The parts of an epilogue that a kernel computes itself."""
+
+    bias: bool = False
+    before: bool = False
+    residual: bool = False
+
+
+NOTHING = Fused()
+
+
+class _Part(NamedTuple):
+    """One part of an epilogue over its first argument, and into a new tensor."""
+
+    in_place: Finish
+    out_of_place: Finish
 
 
 class Epilogue(nn.Module):
@@ -75,30 +97,38 @@ class Epilogue(nn.Module):
         names += [f.name for f in (self.after,) if f is not None]
         return "".join(f" + {name}" for name in names)
 
-    def rest(
-        self, *, bias: bool = False, before: bool = False, residual: bool = False
-    ) -> Finish | None:
-        """What a kernel that did the named parts leaves to do; None when that is nothing."""
-        parts: list[Finish] = []
-        if self.bias is not None and not bias:
-            parts.append(_adder(self.bias))
-        if self.before is not None and not before:
-            parts.append(_unary(self.before.in_place()))
-        if self.residual and not residual:
-            parts.append(lambda h, other: h.add_(other))
+    def rest(self, fused: Fused = NOTHING, *, keep: bool = False) -> Finish | None:
+        """What a kernel that fused some parts leaves to do; None when that is nothing.
+
+        Args:
+            fused: What the kernel did.
+            keep: The first argument is not written to, as others read it.
+        """
+        parts: list[_Part] = []
+        if self.bias is not None and not fused.bias:
+            parts.append(_bias(self.bias))
+        if self.before is not None and not fused.before:
+            parts.append(_unary(self.before))
+        if self.residual and not fused.residual:
+            parts.append(_RESIDUAL)
         if self.after is not None:
-            parts.append(_unary(self.after.in_place()))
+            parts.append(_unary(self.after))
         if not parts:
             return None
-        return _chain(parts)
+        first = parts[0].out_of_place if keep else parts[0].in_place
+        return _chain([first, *(part.in_place for part in parts[1:])])
 
 
-def _adder(bias: Tensor) -> Finish:
-    return lambda h, *extra: h.add_(bias)
+def _bias(bias: Tensor) -> _Part:
+    return _Part(lambda h, *extra: h.add_(bias), lambda h, *extra: (h + bias).to(h.dtype))
 
 
-def _unary(function: Callable[[Tensor], Tensor]) -> Finish:
-    return lambda h, *extra: function(h)
+def _unary(function: Function) -> _Part:
+    over, new = function.in_place(), function.out_of_place()
+    return _Part(lambda h, *extra: over(h), lambda h, *extra: new(h))
+
+
+_RESIDUAL = _Part(lambda h, other: h.add_(other), lambda h, other: (h + other).to(h.dtype))
 
 
 def _chain(parts: list[Finish]) -> Finish:

@@ -80,6 +80,7 @@ class FeatureInput(nn.Module):
         dtype: Dtype of the model.
         nodes: int64, the nodes whose features the program reads, in its order; None for all.
         fixed: Whether the program takes no features but those that it was compiled for.
+        storage: Dtype that dense features are stored in; by default that of the model.
     """
 
     kept: Tensor
@@ -95,6 +96,7 @@ class FeatureInput(nn.Module):
         dtype: torch.dtype,
         nodes: Tensor | None = None,
         fixed: bool = False,
+        storage: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.shape = (int(shape[0]), int(shape[1]))
@@ -107,6 +109,7 @@ class FeatureInput(nn.Module):
         self.sparse = sparse
         self.dtype = dtype
         self.fixed = fixed
+        self.storage = storage
 
     def forward(self, x: Features) -> CsrMatrix | Tensor:
         """Checks x and restricts it to the nodes that are read and to the live columns.
@@ -138,7 +141,7 @@ class FeatureInput(nn.Module):
             matrix = x if isinstance(x, SparseMatrix) else SparseMatrix.from_dense(x)
             return self._compact(matrix)
         dense = x.to_dense() if isinstance(x, SparseMatrix) else x
-        return dense[:, self.kept].contiguous()
+        return self._stored(dense[:, self.kept].contiguous())
 
     def _traced(self, x: Features) -> Tensor:
         """The live columns, without checks that depend on values."""
@@ -148,7 +151,10 @@ class FeatureInput(nn.Module):
                 "or compile with dense features"
             )
         rows = x if self.nodes is None else x.index_select(0, self.nodes)
-        return rows[:, self.kept]
+        return self._stored(rows[:, self.kept])
+
+    def _stored(self, x: Tensor) -> Tensor:
+        return x if self.storage is None else x.to(self.storage)
 
     def _compact(self, x: SparseMatrix) -> CsrMatrix:
         rowptr, col, values = x.csr_arrays()

@@ -18,7 +18,15 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from sparsegnn._csr_checks import check_pattern
-from sparsegnn.compiler import graph_steps, row_steps, steps, topk_steps
+from sparsegnn.compiler import (
+    channel_steps,
+    feature_steps,
+    graph_steps,
+    linear_steps,
+    row_steps,
+    steps,
+    topk_steps,
+)
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.epilogue import Epilogue, Function
 from sparsegnn.compiler.features import FeatureInput
@@ -32,12 +40,15 @@ _KINDS: dict[str, type[nn.Module]] = {
     kind.__name__: kind
     for kind in (
         steps.Spmm,
-        steps.SparseFeatures,
-        steps.SparseProduct,
-        steps.FusedHidden,
-        steps.DenseLinear,
-        steps.CsrLinear,
-        steps.NarrowLinear,
+        feature_steps.SparseFeatures,
+        feature_steps.SparseProduct,
+        feature_steps.FusedHidden,
+        linear_steps.DenseLinear,
+        linear_steps.CsrLinear,
+        linear_steps.BlockLinear,
+        linear_steps.NarrowLinear,
+        channel_steps.Take,
+        channel_steps.Place,
         graph_steps.Attention,
         graph_steps.AttentionV2,
         graph_steps.ExtremeMessage,

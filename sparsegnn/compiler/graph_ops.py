@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -67,62 +68,30 @@ class SoftmaxMean(OverEdges):
 
 
 @dataclass(frozen=True, eq=False)
-class Attend(Operation):
-    """Graph attention over `[N, heads * C]`; a head that nothing reads is removed whole.
+class Heads(Operation):
+    """Attention over `[N, heads * C]`; a head that nothing reads is removed whole.
 
     Attributes:
         matrix: The graph.
-        att_dst: `[heads, C]`.
-        att_src: `[heads, C]`.
         negative_slope: Slope of LeakyReLU.
-        targets: int64, the row of every target among the sources; None where they are the same.
     """
 
     aligned = True
+    # Fields `[heads, C]`.
+    vectors: ClassVar[tuple[str, ...]]
     matrix: CsrMatrix = field(kw_only=True)
-    att_dst: Tensor = field(kw_only=True)
-    att_src: Tensor = field(kw_only=True)
     negative_slope: float = field(kw_only=True)
-    targets: Tensor | None = field(kw_only=True, default=None)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Heads, and channels of each."""
+        heads, channels = getattr(self, self.vectors[0]).shape
+        return heads, channels
 
     @property
     def heads(self) -> int:
         """Heads."""
-        return self.att_src.shape[0]
-
-    def constants(self, inputs: list[Tensor]) -> Tensor:
-        """A channel that is 0 for every node stays 0."""
-        return _zeros_alone(inputs[0])
-
-    def reads(self, live: Tensor, constants: list[Tensor]) -> list[Tensor]:
-        """All of a head of which something is live."""
-        return [_whole_heads(live, self.heads)] * len(self.inputs)
-
-    def compact(self, inputs: list[Tensor], output: Tensor) -> Operation:
-        """The heads that are kept."""
-        if len(output) == 0:
-            return _nothing(self, self.matrix.value)
-        heads = _kept_heads(output, self.att_src.shape[1])
-        return replace(self, att_dst=self.att_dst[heads], att_src=self.att_src[heads])
-
-    def nodes_read(self, needed: Tensor) -> list[Tensor]:
-        """Neighbours and the nodes themselves."""
-        return [self.matrix.columns_of(needed) | needed]
-
-
-@dataclass(frozen=True, eq=False)
-class AttendV2(Operation):
-    """GATv2's attention over sources and targets `[N, heads * C]` each."""
-
-    aligned = True
-    matrix: CsrMatrix = field(kw_only=True)
-    att: Tensor = field(kw_only=True)
-    negative_slope: float = field(kw_only=True)
-
-    @property
-    def heads(self) -> int:
-        """Heads."""
-        return self.att.shape[0]
+        return self.shape[0]
 
     def constants(self, inputs: list[Tensor]) -> Tensor:
         """A source channel that is 0 for every node gives 0."""
@@ -130,32 +99,50 @@ class AttendV2(Operation):
 
     def reads(self, live: Tensor, constants: list[Tensor]) -> list[Tensor]:
         """All of a head of which something is live."""
-        return [_whole_heads(live, self.heads)] * len(self.inputs)
+        by_head = live.view(self.heads, -1)
+        whole = by_head.any(dim=1, keepdim=True).expand_as(by_head).reshape(-1)
+        return [whole] * len(self.inputs)
 
     def compact(self, inputs: list[Tensor], output: Tensor) -> Operation:
-        """The heads that are kept."""
+        """The heads that are kept; with none, something that stands for no channels."""
         if len(output) == 0:
-            return _nothing(self, self.matrix.value)
-        return replace(self, att=self.att[_kept_heads(output, self.att.shape[1])])
+            return Bias(self.inputs[:1], self.where, bias=self.matrix.value.new_zeros(0))
+        channels = self.shape[1]
+        kept = output[::channels].div(channels, rounding_mode="floor")
+        return replace(self, **{name: getattr(self, name)[kept] for name in self.vectors})
+
+
+@dataclass(frozen=True, eq=False)
+class Attend(Heads):
+    """Graph attention.
+
+    Attributes:
+        att_dst: `[heads, C]`.
+        att_src: `[heads, C]`.
+        targets: int64, the row of every target among the sources; None where they are the same.
+    """
+
+    vectors = ("att_dst", "att_src")
+    att_dst: Tensor = field(kw_only=True)
+    att_src: Tensor = field(kw_only=True)
+    targets: Tensor | None = field(kw_only=True, default=None)
+
+    def nodes_read(self, needed: Tensor) -> list[Tensor]:
+        """Neighbours and the nodes themselves."""
+        return [self.matrix.columns_of(needed) | needed]
+
+
+@dataclass(frozen=True, eq=False)
+class AttendV2(Heads):
+    """GATv2's attention over sources and targets; `att` is `[heads, C]`."""
+
+    vectors = ("att",)
+    att: Tensor = field(kw_only=True)
 
     def nodes_read(self, needed: Tensor) -> list[Tensor]:
         """Neighbours as sources, the nodes themselves as targets."""
         return [self.matrix.columns_of(needed), needed]
 
 
-def _nothing(operation: Operation, values: Tensor) -> Operation:
-    """Stands for an operation none of whose channels is kept."""
-    return Bias(operation.inputs[:1], operation.where, bias=values.new_zeros(0))
-
-
 def _zeros_alone(constants: Tensor) -> Tensor:
     return torch.where(constants == 0, constants, torch.nan)
-
-
-def _whole_heads(live: Tensor, heads: int) -> Tensor:
-    by_head = live.view(heads, -1)
-    return by_head.any(dim=1, keepdim=True).expand_as(by_head).reshape(-1)
-
-
-def _kept_heads(kept: Tensor, channels: int) -> Tensor:
-    return kept[::channels].div(channels, rounding_mode="floor")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sparsegnn import nn as sg
 from sparsegnn.compiler.builder import Builder, Value
 from sparsegnn.compiler.csr_matrix import CsrMatrix
-from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme, SoftmaxMean
+from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme, Heads, SoftmaxMean
 from sparsegnn.compiler.row_ops import HeadMean
 from sparsegnn.graph import Graph
 from sparsegnn.nn.attention import with_one_loop_each
@@ -210,19 +210,8 @@ def _gat(
 ) -> Value:
     _require(edge_attr is None and size is None and return_attention_weights is None)
     _require(conv.lin is not None)
-    source = _only(x)
-    projected = build.linear(source, conv.lin.weight, None, where)
-    attended = build.add(
-        Attend(
-            (projected.number,),
-            where,
-            matrix=_looped(build, conv, edge_index),
-            att_dst=conv.att_dst.detach()[0],
-            att_src=conv.att_src.detach()[0],
-            negative_slope=conv.negative_slope,
-        )
-    )
-    return _heads_joined(build, conv, source, attended, where)
+    projected = build.linear(_only(x), conv.lin.weight, None, where)
+    return _attended(build, conv, where, x, edge_index, Attend, [projected])
 
 
 def _gatv2(
@@ -235,21 +224,31 @@ def _gatv2(
     return_attention_weights: Any = None,
 ) -> Value:
     _require(edge_attr is None and return_attention_weights is None)
-    source = _only(x)
-    left = build.linear(source, conv.lin_l.weight, conv.lin_l.bias, where)
-    right = left
+    left = right = build.linear(_only(x), conv.lin_l.weight, conv.lin_l.bias, where)
     if conv.lin_r is not conv.lin_l:
-        right = build.linear(source, conv.lin_r.weight, conv.lin_r.bias, where)
-    attended = build.add(
-        AttendV2(
-            (left.number, right.number),
-            where,
-            matrix=_looped(build, conv, edge_index),
-            att=conv.att.detach()[0],
-            negative_slope=conv.negative_slope,
-        )
-    )
-    return _heads_joined(build, conv, source, attended, where)
+        right = build.linear(x, conv.lin_r.weight, conv.lin_r.bias, where)
+    return _attended(build, conv, where, x, edge_index, AttendV2, [left, right])
+
+
+def _attended(
+    build: Builder,
+    conv: Any,
+    where: str,
+    x: Value,
+    edge_index: Any,
+    kind: type[Heads],
+    ends: list[Value],
+) -> Value:
+    """Attention of projected features, its heads joined, and what is added to them."""
+    matrix, slope = _looped(build, conv, edge_index), conv.negative_slope
+    vectors = {name: getattr(conv, name).detach()[0] for name in kind.vectors}
+    numbers = tuple(end.number for end in ends)
+    out = build.add(kind(numbers, where, matrix=matrix, negative_slope=slope, **vectors))
+    if not conv.concat:
+        out = build.add(HeadMean((out.number,), where, heads=conv.heads))
+    if conv.res is not None:
+        out = build.sum(out, build.linear(x, conv.res.weight, None, where), where)
+    return build.bias(out, conv.bias, where)
 
 
 def _looped(build: Builder, conv: Any, edge_index: Any) -> CsrMatrix:
@@ -261,15 +260,6 @@ def _looped(build: Builder, conv: Any, edge_index: Any) -> CsrMatrix:
         return _matrix(build, looped, None)
 
     return build.matrix(key, graph, make)
-
-
-def _heads_joined(build: Builder, conv: Any, source: Value, attended: Value, where: str) -> Value:
-    if not conv.concat:
-        attended = build.add(HeadMean((attended.number,), where, heads=conv.heads))
-    if conv.res is not None:
-        residual = build.linear(source, conv.res.weight, None, where)
-        attended = build.sum(attended, residual, where)
-    return build.bias(attended, conv.bias, where)
 
 
 def _matrix(build: Builder, graph: Graph, values: Tensor | None) -> CsrMatrix:

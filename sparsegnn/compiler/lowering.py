@@ -16,6 +16,7 @@ from sparsegnn.compiler.builder import Builder, Value
 from sparsegnn.compiler.by_row import function_by_row, module_by_row
 from sparsegnn.compiler.errors import Unsupported
 from sparsegnn.compiler.layer_rules import LAYERS, NotCovered, graph_argument, is_layer
+from sparsegnn.compiler.opaque_call import OpaqueCall, Slot
 from sparsegnn.compiler.row_ops import ACTIVATIONS, Concat, TopK
 from sparsegnn.graph import Graph
 from sparsegnn.nn import Dropout, MaskedLinear, MaxK, SparseLinear
@@ -215,25 +216,13 @@ def _opaque(
     def slot(item: Any) -> Any:
         if isinstance(item, Value):
             inputs.append(item)
-            return _Slot(len(inputs) - 1)
+            return Slot(len(inputs) - 1)
         return graph_argument(item, layer) if isinstance(item, Graph) else item
 
     template = fx.node.map_aggregate((tuple(args), dict(kwargs)), slot)
 
-    def call(*given: Tensor) -> Any:
-        def fill(item: Any) -> Any:
-            return given[item.index] if isinstance(item, _Slot) else item
-
-        filled: Any = fx.node.map_aggregate(template, fill)
-        return function(*filled[0], **filled[1])
-
     by_row = function_by_row(function, args, kwargs) if layer is None else module_by_row(layer)
-    return builder.opaque(call, inputs, where, by_row=by_row)
-
-
-class _Slot:
-    def __init__(self, index: int) -> None:
-        self.index = index
+    return builder.opaque(OpaqueCall(function, template), inputs, where, by_row=by_row)
 
 
 def _plain(builder: Builder, arguments: Any) -> Any:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from sparsegnn.compiler.candidates import Sizes, takes_sparse
+from sparsegnn.compiler.candidates import takes_sparse
 from sparsegnn.compiler.capture import capture
 from sparsegnn.compiler.compiled import CompiledModel
 from sparsegnn.compiler.dense import DenseProgram
@@ -27,24 +27,25 @@ from sparsegnn.compiler.network import INPUT, Network
 from sparsegnn.compiler.nodes import features_read
 from sparsegnn.compiler.planner import Choice, Forms, Planner
 from sparsegnn.compiler.program import Program, assemble
-from sparsegnn.compiler.report import Report
 from sparsegnn.compiler.reporting import describe, undescribed
 from sparsegnn.compiler.restrict import Restricted, restricted
+from sparsegnn.compiler.shipping import ship, ship_model
+from sparsegnn.compiler.sizes import Sizes
 from sparsegnn.compiler.stored import Stored
-from sparsegnn.compiler.timing import comparable
 from sparsegnn.compiler.units import Unit, form_units
 from sparsegnn.compiler.variants import best_plan
 from sparsegnn.graph import Graph
 
 # Largest difference from the masked model, relative to its largest output.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
+# The same for 16-bit storage, whose rounding of 2^-9 adds up along the layers.
+BF16_TOLERANCE = 0.1
 
 # Sparse features are considered up to this density, dense ones from the second on.
 SPARSE_UP_TO = 0.5
 DENSE_FROM = 0.0625
 
-_ROUNDS = 21
-_BUDGET_S = 1.0
+Precision = Literal["full", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Problem:
         nodes: int64, the nodes of the result, in its order; None for all.
         reorder: An order of the nodes to try, or None.
         fixed_features: Whether the program takes no other features.
+        given: The model with the layers that it came with; None where none was converted.
     """
 
     model: nn.Module
@@ -72,6 +74,7 @@ class Problem:
     nodes: Tensor | None = None
     reorder: str | None = None
     fixed_features: bool = False
+    given: nn.Module | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -82,6 +85,26 @@ class Problem:
     def nodes_returned(self) -> int:
         """Rows of the result."""
         return self.whole.num_nodes if self.nodes is None else len(self.nodes)
+
+    def dense(self) -> DenseProgram:
+        """The model on the pruned graph."""
+        return self._bound(self.model, self.pruned, self.arguments)
+
+    def dense_on_whole(self) -> DenseProgram:
+        """The model on the whole graph."""
+        return self._bound(self.model, self.whole, self.whole_arguments)
+
+    def as_given(self) -> DenseProgram | None:
+        """The model as it was given, on the pruned graph."""
+        if self.given is None:
+            return None
+        return self._bound(self.given, self.pruned, self.arguments, as_given=True)
+
+    def _bound(
+        self, model: nn.Module, graph: Graph, arguments: dict[str, Any], *, as_given: bool = False
+    ) -> DenseProgram:
+        options = {"fixed": self.fixed_features, "as_given": as_given}
+        return DenseProgram(model, graph, self.x, arguments, self.nodes, **options)
 
 
 @dataclass(frozen=True)
@@ -106,32 +129,47 @@ class Plan:
     program: Program
 
 
-def compile_problem(problem: Problem, *, tune: bool) -> CompiledModel:
-    """The fastest exact program; the dense model when that is faster, or not understood."""
-    masked = _dense(problem, problem.pruned, problem.arguments)
+def compile_problem(
+    problem: Problem, *, tune: bool, precision: Precision = "full"
+) -> CompiledModel:
+    """The fastest program; the dense model when that is faster, or not understood."""
+    masked = problem.dense()
     try:
         captured = _captured(problem)
         make = partial(_plan, problem, captured, tune=tune)
         plan, variants = best_plan(problem, captured, make, tune=tune)
     except Unsupported as reason:
         report = undescribed(problem, f"the model cannot be compiled: {reason}")
-        return CompiledModel(masked, problem.x, report)
-    error = _relative_error(plan.program, masked)
-    report = replace(describe(problem, plan, error), variants=variants)
-    if not error <= TOLERANCE[problem.dtype]:
-        return _fall_back(problem, masked, report, f"the plan differs by {error:.1e}")
+        return ship_model(problem, masked, report, tune=tune)
+    check = _compared(plan.program, masked)
+    report = replace(describe(problem, plan, check.error), variants=variants)
+    if not check.error <= TOLERANCE[problem.dtype]:
+        report = replace(report, plan="dense", reason=f"the plan differs by {check.error:.1e}")
+        return ship_model(problem, masked, report, tune=tune)
+    compiled = CompiledModel(plan.program, problem.x, replace(report, agreement=check.agreement))
+    rounded = None
+    if precision == "bf16":
+        make = partial(make, storage=torch.bfloat16)
+        plan, variants = best_plan(problem, captured, make, tune=tune)
+        rounded, compiled = _rounded(problem, masked, compiled, plan)
     if not tune:
-        return CompiledModel(plan.program, problem.x, report)
-    report = _with_times(problem, plan.program, masked, report)
-    assert report.compiled_ms is not None and report.masked_ms is not None
-    assert report.dense_ms is not None
-    limit = min(report.masked_ms.median_ms, report.dense_ms.median_ms)
-    if report.compiled_ms.median_ms > limit:
-        slower = (
-            f"the plan takes {report.compiled_ms.median_ms:.3f} ms, the dense model {limit:.3f} ms"
+        return compiled if rounded is None else rounded
+    return ship(problem, masked, compiled, rounded)
+
+
+def _rounded(
+    problem: Problem, masked: DenseProgram, compiled: CompiledModel, plan: Plan
+) -> tuple[CompiledModel | None, CompiledModel]:
+    """The program with bf16 storage, and the other one, which may say why there is none."""
+    check = _compared(plan.program, masked)
+    if not check.error <= BF16_TOLERANCE:
+        reason = f"{compiled.report().reason}; bf16 storage would differ by {check.error:.1e}"
+        return None, CompiledModel(
+            compiled.program, problem.x, replace(compiled.report(), reason=reason)
         )
-        return _fall_back(problem, masked, report, slower)
-    return CompiledModel(plan.program, problem.x, report)
+    report = describe(problem, plan, check.error)
+    report = replace(report, precision="bf16", agreement=check.agreement)
+    return CompiledModel(plan.program, problem.x, report), compiled
 
 
 def make_plan(problem: Problem, *, tune: bool) -> Plan:
@@ -156,6 +194,7 @@ def _plan(
     stored: Stored | None = None,
     order: Tensor | None = None,
     whole: bool = False,
+    storage: torch.dtype | None = None,
 ) -> Plan:
     """Plans a captured model.
 
@@ -166,6 +205,7 @@ def _plan(
         stored: Values to start from in place of the features.
         order: int64 [N], the nodes in the order of the rows inside; None for their own.
         whole: Compute all nodes, also those that the result does not depend on.
+        storage: Dtype of weights and features between steps where it is not that of the model.
     """
     start = Stored(captured, problem.x) if stored is None else stored
     x, nodes, fixed = start.x, problem.pruned.num_nodes, problem.fixed_features
@@ -183,13 +223,16 @@ def _plan(
     def make_input(sparse: bool) -> FeatureInput:
         shape = (x.shape[0], x.shape[1])
         kept = live.kept[INPUT]
-        return FeatureInput(kept, readable, shape, sparse, problem.dtype, part.features, fixed)
+        own = problem.dtype, part.features
+        return FeatureInput(kept, readable, shape, sparse, *own, fixed, storage)
 
     as_sparse = make_input(True).read(x)
     forms = _forms(units, part.network, as_sparse, lambda: make_input(False).read(x))
-    sizes = Sizes(nodes, forms.sparse, part.rows)
-    choices = Planner(forms, sizes, tune=tune).plan(units)
-    program = assemble(choices, part.network.output, forms, make_input)
+    sizes = Sizes(nodes, forms.sparse, part.rows, storage)
+    result = part.network.output
+    choices = Planner(forms, sizes, tune=tune, result=result).plan(units)
+    dtype = None if storage is None else problem.dtype
+    program = assemble(choices, result, forms, make_input, dtype)
     return Plan(captured, network, live, part, choices, program)
 
 
@@ -198,53 +241,28 @@ def _is_sparse(x: Features, columns: int) -> bool:
     return count_used(x) <= SPARSE_UP_TO * x.shape[0] * columns
 
 
-def _dense(problem: Problem, graph: Graph, arguments: dict[str, Any]) -> DenseProgram:
-    """The model on one of the two graphs."""
-    fixed = problem.fixed_features
-    return DenseProgram(problem.model, graph, problem.x, arguments, problem.nodes, fixed=fixed)
-
-
 def _forms(units: list[Unit], network: Network, sparse: Any, make_dense: Any) -> Forms:
     readers = [unit for unit in units if INPUT in unit.reads]
     density = sparse.nnz / max(1, sparse.shape[0] * sparse.shape[1])
     as_sparse = density <= SPARSE_UP_TO and any(takes_sparse(unit) for unit in readers)
-    needs_dense = network.output == INPUT or not all(
-        takes_sparse(unit) and unit.residual != INPUT for unit in readers
-    )
+    needs_dense = network.output == INPUT or not all(takes_sparse(unit) for unit in readers)
     as_dense = needs_dense or not as_sparse or density >= DENSE_FROM
     return Forms(sparse if as_sparse else None, make_dense() if as_dense else None)
 
 
-def _relative_error(program: Program, masked: DenseProgram) -> float:
-    """Largest difference of the two programs' results over the largest number of the latter."""
+class _Comparison(NamedTuple):
+    """Largest difference over the largest number, and the share of rows with the same largest."""
+
+    error: float
+    agreement: float
+
+
+def _compared(program: Program, masked: DenseProgram) -> _Comparison:
+    """How the results of a program compare with the model's."""
     with torch.inference_mode():
-        expected = masked()
-        difference = (program() - expected).abs()
-    if difference.numel() == 0:
-        return 0.0
-    scale = float(expected.abs().max())
-    worst = float(difference.max())
-    return worst / scale if scale > 0 else worst
-
-
-def _with_times(problem: Problem, program: Program, masked: DenseProgram, report: Report) -> Report:
-    functions: dict[str, Any] = {"compiled": program, "masked": masked}
-    if problem.whole is not problem.pruned:
-        functions["dense"] = _dense(problem, problem.whole, problem.whole_arguments)
-    with torch.inference_mode():
-        timings = comparable(
-            functions, rounds=_ROUNDS, budget_s=_BUDGET_S, device=problem.whole.device
-        )
-    return replace(
-        report,
-        compiled_ms=timings["compiled"],
-        dense_ms=timings.get("dense", timings["masked"]),
-        masked_ms=timings["masked"],
-        reason="fastest of the measured plans, and no slower than the dense model",
-    )
-
-
-def _fall_back(
-    problem: Problem, masked: DenseProgram, report: Report, reason: str
-) -> CompiledModel:
-    return CompiledModel(masked, problem.x, replace(report, plan="dense", reason=reason))
+        expected, actual = masked(), program()
+    if expected.numel() == 0:
+        return _Comparison(0.0, 1.0)
+    agreement = float((expected.argmax(1) == actual.argmax(1)).double().mean())
+    scale, worst = float(expected.abs().max()), float((actual - expected).abs().max())
+    return _Comparison(worst / scale if scale > 0 else worst, agreement)

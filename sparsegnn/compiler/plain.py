@@ -56,3 +56,9 @@ def _apply_prune_masks(module: nn.Module) -> None:
 def _pruned_names(module: nn.Module) -> list[str]:
     hooks = module._forward_pre_hooks.values()
     return [hook._tensor_name for hook in hooks if isinstance(hook, prune.BasePruningMethod)]
+
+
+def shared_copy(model: Model) -> Model:
+    """A copy of the modules that holds the same parameters and buffers."""
+    held = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
+    return copy.deepcopy(model, held)

@@ -12,21 +12,27 @@ from torch import Tensor
 
 from sparsegnn.compiler.candidates import (
     Candidate,
-    Sizes,
     can_fuse,
     dense_input_candidates,
     fused_candidate,
     sparse_input_candidates,
     takes_sparse,
 )
+from sparsegnn.compiler.costs import estimated_ms
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.network import INPUT
 from sparsegnn.compiler.report import CandidateReport
+from sparsegnn.compiler.sizes import Sizes
 from sparsegnn.compiler.timing import comparable
 from sparsegnn.compiler.units import Unit
 
 _ROUNDS = 15
 _BUDGET_S = 0.5
+_FILL_S = 0.01
+
+# Candidates that are expected to take longer than this times the best are not measured.
+_NEAR = 4.0
+_SLACK_MS = 0.02
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,14 @@ class Forms:
             return self.dense.device
         assert self.sparse is not None
         return self.sparse.col.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of their values."""
+        if self.dense is not None:
+            return self.dense.dtype
+        assert self.sparse is not None
+        return self.sparse.value.dtype
 
 
 @dataclass(frozen=True)
@@ -84,13 +98,17 @@ class Planner:
     Args:
         forms: The features.
         sizes: What costs depend on.
-        tune: Measure the candidates; else compare their estimated costs.
+        tune: Measure the candidates; else compare their expected times.
+        result: The value that is the result; it is stored in the dtype of the model.
     """
 
-    def __init__(self, forms: Forms, sizes: Sizes, *, tune: bool) -> None:
+    def __init__(
+        self, forms: Forms, sizes: Sizes, *, tune: bool, result: int | None = None
+    ) -> None:
         self._forms = forms
         self._sizes = sizes
         self._tune = tune
+        self._result = result
         self._values: dict[int, Any] = {}
 
     def plan(self, units: list[Unit]) -> list[Choice]:
@@ -113,10 +131,16 @@ class Planner:
         sparse = self._forms.sparse
         options: list[Candidate] = []
         if sparse is not None and INPUT in unit.inputs and takes_sparse(unit):
-            options += sparse_input_candidates(unit, self._sizes)
+            options += sparse_input_candidates(unit, self._sizes_of(unit))
         if INPUT not in unit.reads or self._forms.dense is not None:
-            options += dense_input_candidates(unit, self._sizes)
+            options += dense_input_candidates(unit, self._sizes_of(unit))
         return options
+
+    def _sizes_of(self, unit: Unit) -> Sizes:
+        """With the dtype that the unit gives."""
+        if self._sizes.storage is None or unit.output != self._result:
+            return self._sizes.within()
+        return replace(self._sizes, store=torch.float32)
 
     def _may_fuse(self, before: Choice, unit: Unit, users: dict[int, int]) -> bool:
         first = before.units[0]
@@ -132,7 +156,7 @@ class Planner:
         """One choice for both units where that is faster, else the later and the earlier one."""
         first, second = before.units[0], after.units[0]
         units = (first, second)
-        fused = fused_candidate(first, second, self._sizes)
+        fused = fused_candidate(first, second, self._sizes_of(second))
         steps = before.chosen.steps + after.chosen.steps
         separate = Candidate("both layers, one by one", steps, before.chosen.sparse_input)
         choice = self._choose(units, [separate, fused])
@@ -147,48 +171,64 @@ class Planner:
 
     def _choose(self, units: tuple[Unit, ...], options: list[Candidate]) -> Choice:
         reads = (*units[0].inputs, *(() if units[-1].residual is None else (units[-1].residual,)))
-        measured = self._tune and len(options) > 1
-        times = self._measure(options, reads) if measured else [None] * len(options)
-        score = [
-            candidate.cost if ms is None else ms
-            for ms, candidate in zip(times, options, strict=True)
-        ]
-        best = min(range(len(options)), key=score.__getitem__)
+        times: dict[int, float] = {}
+        best = 0
+        if len(options) > 1:
+            expected = [self._expected(candidate) for candidate in options]
+            best = min(range(len(options)), key=expected.__getitem__)
+            if self._tune:
+                limit = _NEAR * expected[best] + _SLACK_MS
+                near = [index for index, ms in enumerate(expected) if ms <= limit]
+                times = self._measure({index: options[index] for index in near}, reads)
+                best = min(times, key=times.__getitem__)
         considered = tuple(
-            CandidateReport(candidate.name, candidate.macs, ms)
-            for ms, candidate in zip(times, options, strict=True)
+            CandidateReport(candidate.name, candidate.macs, times.get(index))
+            for index, candidate in enumerate(options)
         )
-        return Choice(units, options[best], considered, times[best])
+        return Choice(units, options[best], considered, times.get(best))
 
-    def _measure(self, options: list[Candidate], reads: tuple[int, ...]) -> list[float | None]:
+    def _expected(self, candidate: Candidate) -> float:
+        return estimated_ms(candidate.steps, self._forms.dtype, self._forms.device)
+
+    def _measure(self, options: dict[int, Candidate], reads: tuple[int, ...]) -> dict[int, float]:
         """Milliseconds per option: lower quartiles, which other processes disturb least."""
         runs: dict[str, Callable[[], object]] = {
-            str(index): partial(self._run, candidate, reads)
-            for index, candidate in enumerate(options)
+            str(index): partial(bound(candidate), *self._inputs(candidate, reads))
+            for index, candidate in options.items()
         }
         device = self._forms.device
-        timings = comparable(runs, rounds=_ROUNDS, budget_s=_BUDGET_S, device=device)
-        return [timings[name].lower_quartile_ms for name in runs]
+        with torch.inference_mode():
+            timings = comparable(
+                runs, rounds=_ROUNDS, budget_s=_BUDGET_S, device=device, fill_s=_FILL_S
+            )
+        return {index: timings[str(index)].lower_quartile_ms for index in options}
 
     def _run(self, candidate: Candidate, reads: tuple[int, ...]) -> Any:
-        return run_steps(candidate, [self._value(value, candidate) for value in reads])
+        return run_steps(candidate, self._inputs(candidate, reads))
 
-    def _value(self, value: int, candidate: Candidate) -> Any:
-        if value != INPUT:
-            return self._values[value]
-        return self._forms.sparse if candidate.sparse_input else self._forms.dense
+    def _inputs(self, candidate: Candidate, reads: tuple[int, ...]) -> list[Any]:
+        features = self._forms.sparse if candidate.sparse_input else self._forms.dense
+        return [features if value == INPUT else self._values[value] for value in reads]
 
 
 def run_steps(candidate: Candidate, inputs: list[Any]) -> Any:
     """Runs a candidate's steps on what its units read."""
     with torch.inference_mode():
-        *others, last = candidate.steps
-        if not others:
-            return last.bind()(*inputs)
-        h = inputs[0]
+        return bound(candidate)(*inputs)
+
+
+def bound(candidate: Candidate) -> Callable[..., Any]:
+    """A candidate's steps as one function of what its units read."""
+    *others, last = [step.bind() for step in candidate.steps]
+    if not others:
+        return last
+
+    def run(h: Any, *more: Any) -> Any:
         for step in others:
-            h = step.bind()(h)
-        return last.bind()(h, *inputs[1:])
+            h = step(h)
+        return last(h, *more)
+
+    return run
 
 
 def _users(units: list[Unit]) -> dict[int, int]:

@@ -38,6 +38,7 @@ class Program(nn.Module):
         steps: The operator calls in order.
         code: An instruction per step.
         result: Slot of the result.
+        dtype: Dtype of the result where it is not that of the slot.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Program(nn.Module):
         steps: list[Step],
         code: list[Instruction],
         result: int,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.sparse_input, self.dense_input = sparse, dense
@@ -58,6 +60,7 @@ class Program(nn.Module):
         self.steps = nn.ModuleList(steps)
         self.code = tuple(code)
         self.result = result
+        self.dtype = dtype
         self._num_slots = 2 + sum(1 for _ in code)
         self._bound: Bound = ()
         self._bind()
@@ -74,7 +77,7 @@ class Program(nn.Module):
             for i in frees:
                 slots[i] = None
         result: Tensor = slots[self.result]
-        return result
+        return result if self.dtype is None else result.to(self.dtype)
 
     def _features(self, x: Features | None) -> tuple[CsrMatrix | None, Tensor | None]:
         if x is None:
@@ -145,6 +148,7 @@ def assemble(
     result: int,
     forms: Forms,
     make_input: Callable[[bool], FeatureInput],
+    dtype: torch.dtype | None = None,
 ) -> Program:
     """Lays the chosen steps out in slots.
 
@@ -153,6 +157,7 @@ def assemble(
         result: The value that is the result.
         forms: The bound features.
         make_input: Makes the `FeatureInput` for the sparse form, or the dense one.
+        dtype: Dtype of the result where features are stored in another one.
     """
     slots: dict[int, int] = {}
     steps: list[Step] = []
@@ -175,7 +180,7 @@ def assemble(
     sparse = make_input(True) if SPARSE in used else None
     dense = make_input(False) if DENSE in used else None
     end = slots.get(result, DENSE)
-    return Program(sparse, dense, forms, steps, _with_frees(code, end), end)
+    return Program(sparse, dense, forms, steps, _with_frees(code, end), end, dtype)
 
 
 def _with_frees(code: list[Instruction], result: int) -> list[Instruction]:
@@ -189,7 +194,8 @@ def _with_frees(code: list[Instruction], result: int) -> list[Instruction]:
 
 
 def _bytes(module: nn.Module) -> int:
-    return sum(buffer.numel() * buffer.element_size() for buffer in module.buffers())
+    held = (*module.buffers(), *module.parameters())
+    return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
 
 def _value_bytes(value: CsrMatrix | Tensor | tuple[Tensor, ...]) -> int:

@@ -122,6 +122,10 @@ class Report:
         nodes_returned: Rows of the result.
         nodes_total: Nodes of the graph.
         variants: Other plans that were asked for.
+        given_ms: One forward pass of the model as it was given, on the pruned graph; None when
+            no layer was converted, when not measured, or when far from the fastest in one call.
+        precision: "full", or "bf16" where features and weights are stored in 16 bits.
+        agreement: Share of nodes whose largest output is the same channel as in the masked model.
     """
 
     plan: str
@@ -145,6 +149,9 @@ class Report:
     nodes_returned: int
     nodes_total: int
     variants: tuple[VariantReport, ...] = ()
+    given_ms: Timing | None = None
+    precision: str = "full"
+    agreement: float = 1.0
 
     def counted(self) -> tuple[MacCount, MacCount]:
         """Counts of the program and of the dense model.
@@ -193,7 +200,8 @@ class Report:
             f"plan: {self.plan} ({self.reason})",
             f"edges: {self.edges_kept} of {self.edges_total} kept",
             f"nodes: {self.nodes_returned} of {self.nodes_total} in the result",
-            f"checked against the masked model: {self.relative_error:.1e} of the largest logit",
+            f"checked against the masked model: {self.relative_error:.1e} of the largest logit, "
+            f"{self.agreement:.2%} of nodes with the same largest one, {self.precision} precision",
             *(f"{path}: left as it is, {why}" for path, why in self.kept_layers.items()),
             *map(str, self.variants),
         ]
@@ -235,6 +243,8 @@ class Report:
             "our dense model": self.dense_ms,
             "our dense model on the pruned graph": self.masked_ms,
         }
+        if self.given_ms is not None:
+            timings["the model as given, on the pruned graph"] = self.given_ms
         for name, timing in timings.items():
             lines.append(
                 f"{name}: {timing.median_ms:.3f} ms "

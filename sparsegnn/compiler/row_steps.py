@@ -9,27 +9,37 @@ import torch
 from torch import Tensor
 
 from sparsegnn.compiler.epilogue import Epilogue
-from sparsegnn.compiler.steps import Run, Step
+from sparsegnn.compiler.sizes import Sizes
+from sparsegnn.compiler.steps import Run, Step, then
 
 
 class Elementwise(Step):
-    """An epilogue by itself: of a copy, as its input may be needed again."""
+    """A scale and an epilogue, or one of them; what it reads may be needed again and is kept."""
+
+    scale: Tensor | None
 
     def __init__(self, epilogue: Epilogue, scale: Tensor | None = None) -> None:
-        super().__init__()
-        self.epilogue = epilogue
+        super().__init__(epilogue)
         self.register_buffer("scale", scale)
         self.label = f"elementwise{epilogue}"
         self._count(0)
 
+    @classmethod
+    def of(cls, operation: Any, width: int, sizes: Sizes, epilogue: Epilogue) -> Step:
+        """That of a `Scale`."""
+        return cls(epilogue, operation.scale)
+
     def bind(self) -> Run:
-        """Binds bias and functions."""
-        finish, scale = self.epilogue.rest(), self.scale
-        if scale is not None:
-            return lambda h, *extra: h * scale if finish is None else finish(h * scale, *extra)
-        if finish is None:
-            return lambda h: h
-        return lambda h, *extra: finish(h.clone(), *extra)
+        """Binds scale, bias and functions."""
+        scale = self.scale
+        if scale is None:
+            return self.epilogue.rest(keep=True) or (lambda h: h)
+
+        def run(h: Tensor) -> Tensor:
+            return (h * scale).to(h.dtype)
+
+        finish = self.epilogue.rest()
+        return run if finish is None else then(run, finish, residual=self.epilogue.residual)
 
 
 class Concatenate(Step):
@@ -38,23 +48,22 @@ class Concatenate(Step):
     index: Tensor | None
 
     def __init__(self, index: Tensor | None, epilogue: Epilogue) -> None:
-        super().__init__()
+        super().__init__(epilogue)
         self.register_buffer("index", index)
-        self.epilogue = epilogue
         self.label = f"concatenate{epilogue}"
         self._count(0)
 
-    def bind(self) -> Run:
+    @classmethod
+    def of(cls, operation: Any, width: int, sizes: Sizes, epilogue: Epilogue) -> Step:
+        """That of a `Concat`."""
+        return cls(operation.index, epilogue)
+
+    def kernel(self) -> Run:
         """Binds the channels."""
-        index, finish, residual = self.index, self.epilogue.rest(), self.epilogue.residual
-
-        def run(*inputs: Tensor) -> Tensor:
-            values = inputs[:-1] if residual else inputs
-            out = torch.cat(values, dim=1)
-            out = out if index is None else out[:, index]
-            return out if finish is None else finish(out, *inputs[len(values) :])
-
-        return run
+        index = self.index
+        if index is None:
+            return lambda *values: torch.cat(values, dim=1)
+        return lambda *values: torch.cat(values, dim=1)[:, index]
 
 
 class TakeNodes(Step):
@@ -63,18 +72,20 @@ class TakeNodes(Step):
     index: Tensor
 
     def __init__(self, index: Tensor, epilogue: Epilogue) -> None:
-        super().__init__()
+        super().__init__(epilogue)
         self.register_buffer("index", index)
-        self.epilogue = epilogue
         self.label = f"rows of {len(index)} nodes{epilogue}"
         self._count(0)
 
-    def bind(self) -> Run:
+    @classmethod
+    def of(cls, operation: Any, width: int, sizes: Sizes, epilogue: Epilogue) -> Step:
+        """That of a `NodeSubset`."""
+        return cls(operation.index, epilogue)
+
+    def kernel(self) -> Run:
         """Binds the rows."""
-        index, finish = self.index, self.epilogue.rest()
-        if finish is None:
-            return lambda h: h.index_select(0, index)
-        return lambda h, *extra: finish(h.index_select(0, index), *extra)
+        index = self.index
+        return lambda h: h.index_select(0, index)
 
 
 class MeanOfHeads(Step):
@@ -83,44 +94,62 @@ class MeanOfHeads(Step):
     index: Tensor | None
 
     def __init__(self, heads: int, index: Tensor | None, epilogue: Epilogue) -> None:
-        super().__init__()
+        super().__init__(epilogue)
         self.heads = heads
         self.register_buffer("index", index)
-        self.epilogue = epilogue
         self.label = f"mean of {heads} heads{epilogue}"
         self._count(0)
 
-    def bind(self) -> Run:
-        """Binds the channels."""
-        heads, index, finish = self.heads, self.index, self.epilogue.rest()
+    @classmethod
+    def of(cls, operation: Any, width: int, sizes: Sizes, epilogue: Epilogue) -> Step:
+        """That of a `HeadMean`."""
+        return cls(operation.heads, operation.index, epilogue)
 
-        def run(h: Tensor, *extra: Tensor) -> Tensor:
-            out = h.unflatten(1, (heads, -1)).mean(dim=1)
-            out = out if index is None else out[:, index]
-            return out if finish is None else finish(out, *extra)
+    def kernel(self) -> Run:
+        """Binds the channels."""
+        heads, index = self.heads, self.index
+
+        def run(h: Tensor) -> Tensor:
+            out: Tensor = h.unflatten(1, (heads, -1)).mean(dim=1)
+            return out if index is None else out[:, index]
 
         return run
 
 
 class Call(Step):
-    """A function of whole values that the compiler does not look into, and an epilogue."""
+    """A function of whole values that the compiler does not look into, and an epilogue.
 
-    def __init__(self, call: Callable[..., Tensor], name: str, epilogue: Epilogue) -> None:
-        super().__init__()
+    Args:
+        call: The function.
+        name: How reports name it.
+        epilogue: What follows.
+        sizes: With a storage dtype, values are converted for the call, and its result back.
+    """
+
+    def __init__(
+        self, call: Callable[..., Tensor], name: str, epilogue: Epilogue, sizes: Sizes
+    ) -> None:
+        super().__init__(epilogue)
         self.call: Any = call
-        self.epilogue = epilogue
+        self.storage = sizes.storage
         self.label = f"{name}{epilogue}"
         self._count(0)
 
+    @classmethod
+    def of(cls, operation: Any, width: int, sizes: Sizes, epilogue: Epilogue) -> Step:
+        """That of an `Opaque`."""
+        return cls(operation.call, operation.where, epilogue, sizes)
+
     def bind(self) -> Run:
-        """The function, followed by the epilogue."""
-        call, finish, residual = self.call, self.epilogue.rest(), self.epilogue.residual
-        if finish is None:
-            run: Run = call
-            return run
+        """The function, followed by the epilogue, which leaves what the function gave alone."""
+        call, storage = self.call, self.storage
+        run: Run = call
+        if storage is not None:
+            run = _converted(call, storage)
+        finish = self.epilogue.rest(keep=True)
+        return run if finish is None else then(run, finish, residual=self.epilogue.residual)
 
-        def both(*inputs: Tensor) -> Tensor:
-            values = inputs[:-1] if residual else inputs
-            return finish(call(*values).clone(), *inputs[len(values) :])
 
-        return both
+def _converted(call: Callable[..., Tensor], storage: torch.dtype) -> Run:
+    """A function of float32 between values of another dtype."""
+    return lambda *values: call(*[value.float() for value in values]).to(storage)

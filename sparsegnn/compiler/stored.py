@@ -13,7 +13,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from sparsegnn.compiler.candidates import Sizes, dense_input_candidates
+from sparsegnn.compiler.candidates import dense_input_candidates
 from sparsegnn.compiler.commute import hoisted, joined_sums, weightless
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.features import Features
@@ -21,6 +21,7 @@ from sparsegnn.compiler.graph_ops import Aggregate
 from sparsegnn.compiler.network import INPUT, Network, Operation, renamed
 from sparsegnn.compiler.planner import run_steps
 from sparsegnn.compiler.row_ops import Linear
+from sparsegnn.compiler.sizes import Sizes
 from sparsegnn.compiler.units import form_units
 from sparsegnn.ops import spgemm
 from sparsegnn.sparse_matrix import SparseMatrix

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from sparsegnn.compiler.csr_matrix import CsrMatrix
-from sparsegnn.compiler.epilogue import Epilogue
+from sparsegnn.compiler.epilogue import Epilogue, Fused
+from sparsegnn.compiler.linear_steps import DenseLinear
 from sparsegnn.compiler.row_ops import TopK
-from sparsegnn.compiler.steps import DenseLinear, Run, Spmm, Step
+from sparsegnn.compiler.sizes import Sizes
+from sparsegnn.compiler.steps import Run, Spmm, Step
 from sparsegnn.ops.spmm_rows import rows_to_dense
 
 # Kept entries of every row and their channels, [N, k] each.
@@ -21,13 +23,13 @@ Rows = tuple[Tensor, Tensor]
 class Largest(Step):
     """The k largest entries of every row as sparse rows."""
 
-    def __init__(self, k: int, magnitude: bool) -> None:
-        super().__init__()
+    def __init__(self, k: int, magnitude: bool, epilogue: Epilogue | None = None) -> None:
+        super().__init__(epilogue)
         self.k, self.magnitude = k, magnitude
         self.label = f"{k} largest of every row"
         self._count(0)
 
-    def bind(self) -> Run:
+    def kernel(self) -> Run:
         """Binds the options."""
         largest: Any = torch.ops.sparsegnn.topk_rows.default
         k, magnitude = self.k, self.magnitude
@@ -37,18 +39,18 @@ class Largest(Step):
 class LargestAlone(Largest):
     """The same among zeros, and an epilogue."""
 
-    def __init__(self, k: int, magnitude: bool, epilogue: Epilogue | None = None) -> None:
-        super().__init__(k, magnitude)
-        self.epilogue = Epilogue() if epilogue is None else epilogue
+    @classmethod
+    def of(cls, operation: Any, width: int, sizes: Sizes, epilogue: Epilogue) -> Step:
+        """That of a `TopK`."""
+        return cls(operation.k, operation.magnitude, epilogue)
 
-    def bind(self) -> Run:
+    def kernel(self) -> Run:
         """Binds the options."""
-        largest, finish = super().bind(), self.epilogue.rest()
+        largest = super().kernel()
 
-        def run(h: Tensor, *extra: Tensor) -> Tensor:
+        def run(h: Tensor) -> Tensor:
             values, ids = largest(h)
-            out = rows_to_dense(values, ids, h.shape[1])
-            return out if finish is None else finish(out, *extra)
+            return rows_to_dense(values, ids, h.shape[1])
 
         return run
 
@@ -56,27 +58,27 @@ class LargestAlone(Largest):
 class SpmmOfRows(Step):
     """`A h` and an epilogue for sparse rows h of k entries in `width` channels."""
 
+    kind = "aggregation of sparse rows"
+
     def __init__(
         self, matrix: CsrMatrix, width: int, k: int, epilogue: Epilogue | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(epilogue)
         self.matrix = matrix
         self.width = width
-        self.epilogue = Epilogue() if epilogue is None else epilogue
         self.label = f"aggregate {k} of {width}{self.epilogue}"
         self._count(matrix.nnz * k, matrix.nnz * width)
-        self.cost_per_mac = 4.0
 
-    def bind(self) -> Run:
-        """Binds the matrix and what follows."""
+    def kernel(self) -> Run:
+        """Binds the matrix."""
         product: Any = torch.ops.sparsegnn.spmm_rows.default
         structure, (value, scale) = self.matrix.structure(), self.matrix.values()
-        width, finish = self.width, self.epilogue.rest()
+        width = self.width
 
-        def run(h: Rows, *extra: Tensor) -> Tensor:
+        def run(h: Rows) -> Tensor:
             values, ids = h
             out: Tensor = product(*structure, None, ids, values, width, value, None, scale, None)
-            return out if finish is None else finish(out, *extra)
+            return out
 
         return run
 
@@ -84,6 +86,7 @@ class SpmmOfRows(Step):
 class RowsLinear(Step):
     """`h W^T` and an epilogue for sparse rows h of k entries and a dense W [out, in]."""
 
+    kind = "product of sparse rows"
     weight: Tensor
     rowptr: Tensor
     column_shape: Tensor
@@ -91,30 +94,33 @@ class RowsLinear(Step):
     def __init__(
         self, weight: Tensor, num_nodes: int, k: int, epilogue: Epilogue | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(epilogue)
         self.register_buffer("weight", weight.t().contiguous())
         index = torch.int32 if num_nodes * k < 2**31 else torch.int64
         ids = torch.arange(num_nodes + 1, dtype=index, device=weight.device)
         self.register_buffer("rowptr", ids * k, persistent=False)
         shape = torch.zeros(weight.shape[1] + 1, dtype=index, device=weight.device)
         self.register_buffer("column_shape", shape, persistent=False)
-        self.epilogue = Epilogue() if epilogue is None else epilogue
         self.label = f"{k} of {weight.shape[1]} -> {weight.shape[0]}{self.epilogue}"
         self._count(num_nodes * k * weight.shape[0], num_nodes * weight.numel())
 
-    def bind(self) -> Run:
+    @property
+    def fused(self) -> Fused:
+        """Bias and ReLU."""
+        return Fused(bias=True, before=self.epilogue.relu_first)
+
+    def kernel(self) -> Run:
         """Binds the weight and what the kernel fuses of the epilogue."""
         spmm: Any = torch.ops.sparsegnn.spmm.default
         weight, rowptr, shape = self.weight, self.rowptr, self.column_shape
         bias, relu = self.epilogue.bias, self.epilogue.relu_first
-        finish = self.epilogue.rest(bias=True, before=relu)
+        options = None, None, None, None, bias, False, relu
 
-        def run(h: Rows, *extra: Tensor) -> Tensor:
+        def run(h: Rows) -> Tensor:
             value, col = h[0].reshape(-1), h[1].reshape(-1).to(rowptr.dtype)
             structure = rowptr, col, None, shape, col, None
-            options = None, None, None, None, bias, False, relu
             out: Tensor = spmm(*structure, weight, value, *options)
-            return out if finish is None else finish(out, *extra)
+            return out
 
         return run
 

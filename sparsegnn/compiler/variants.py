@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from sparsegnn.compiler.costs import estimated_ms
 from sparsegnn.compiler.features import used_columns
 from sparsegnn.compiler.fold import simplified
 from sparsegnn.compiler.network import Network
@@ -37,7 +38,7 @@ def best_plan(
         problem: Says what was asked for.
         captured: The network of the model.
         make: Makes a plan; takes `whole`, `stored`, where to start from, and `order`.
-        tune: Measure; else stored values are judged by estimated cost, and an order is kept.
+        tune: Measure; else stored values are judged by expected times, and an order is kept.
     """
     plan, device = make(), problem.whole.device
     reports: list[VariantReport] = []
@@ -82,9 +83,10 @@ def _measured(
 def _estimated(
     name: str, variant: Plan, plain: Plan, device: torch.device
 ) -> tuple[Plan, VariantReport]:
-    """The plan of lower estimated cost, and what to report."""
+    """The plan of the lower expected time, by the rates of float32, and what to report."""
     cost, without = (
-        sum(choice.chosen.cost for choice in plan.choices) for plan in (variant, plain)
+        sum(estimated_ms(choice.chosen.steps, torch.float32, device) for choice in plan.choices)
+        for plan in (variant, plain)
     )
     kept = cost < without
     reason = f"estimated to be {'faster' if kept else 'no faster'}, not measured"

@@ -161,7 +161,7 @@ def test_a_model_of_mixed_layers_and_functions(share: float) -> None:
     assert torch.allclose(compiled(model, graph, x)(), fast(), atol=1e-12)
 
 
-def test_weights_under_torch_prune_and_parametrisations() -> None:
+def test_weights_under_torch_prune_and_parametrisations(planned_by_macs: None) -> None:
     torch.manual_seed(0)
     edges, x = setting()
     model = pyg.GCN(20, 16, 2, 4).double()

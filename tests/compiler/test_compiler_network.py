@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpret import random_network, run
 
-from sparsegnn.compiler.candidates import Sizes, dense_input_candidates
+from sparsegnn.compiler.candidates import dense_input_candidates
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.fold import simplified
 from sparsegnn.compiler.graph_ops import Aggregate, Attend
@@ -16,6 +16,7 @@ from sparsegnn.compiler.liveness import compacted, liveness, padded
 from sparsegnn.compiler.network import INPUT, Network
 from sparsegnn.compiler.planner import Forms, Planner, run_steps
 from sparsegnn.compiler.row_ops import Activation, Add, Bias, Linear, Scale
+from sparsegnn.compiler.sizes import Sizes
 from sparsegnn.compiler.units import form_units
 
 NETWORKS = {

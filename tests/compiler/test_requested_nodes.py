@@ -26,12 +26,12 @@ from torch import Tensor, nn
 
 import sparsegnn as sg
 from sparsegnn.compiler import CompiledModel, variants
-from sparsegnn.compiler.candidates import Sizes
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.network import INPUT
 from sparsegnn.compiler.nodes import needed_nodes
 from sparsegnn.compiler.planner import Forms, Planner, run_steps
 from sparsegnn.compiler.restrict import Restricted, restricted
+from sparsegnn.compiler.sizes import Sizes
 from sparsegnn.compiler.timing import Timing
 from sparsegnn.compiler.units import form_units
 

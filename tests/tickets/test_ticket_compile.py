@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from small_ticket import Setup, make, masked_logits
 
 from sparsegnn import Graph, Mask, SparseMatrix
-from sparsegnn.compiler import CompiledModel, pipeline, planner
+from sparsegnn.compiler import CompiledModel, pipeline, planner, shipping
 from sparsegnn.compiler.candidates import (
-    Sizes,
     can_fuse,
     dense_input_candidates,
     fused_candidate,
     sparse_input_candidates,
 )
 from sparsegnn.compiler.features import FeatureInput
+from sparsegnn.compiler.sizes import Sizes
 from sparsegnn.nn import GCN
 from sparsegnn.tickets import TicketError
 from sparsegnn.tickets.compile import read_problem
@@ -89,7 +89,7 @@ def test_tuned_program_equals_the_masked_model(
     edge_sparsity: float, weight_sparsity: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planner, "_ROUNDS", 3)
-    monkeypatch.setattr(pipeline, "_ROUNDS", 3)
+    monkeypatch.setattr(shipping, "_ROUNDS", 3)
     setup = make(
         nodes=150,
         edges=600,
@@ -114,7 +114,9 @@ def test_tuned_program_equals_the_masked_model(
 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("hidden", [9, 40, 200])
-def test_fused_and_separate_layers_compute_the_same(hidden: int, bias: bool) -> None:
+def test_fused_and_separate_layers_compute_the_same(
+    hidden: int, bias: bool, planned_by_macs: None
+) -> None:
     setup = make(hidden=hidden, bias=bias, classes=7)
     problem = read_problem(setup.ticket, setup.model, (setup.x, setup.graph))
     expected = masked_logits(setup)
@@ -133,7 +135,7 @@ def test_fused_and_separate_layers_compute_the_same(hidden: int, bias: bool) -> 
             assert close(planner.run_steps(following, [hidden_units]), expected, 1e-12)
 
 
-def test_features_with_one_value_per_row_lose_their_values() -> None:
+def test_features_with_one_value_per_row_lose_their_values(planned_by_macs: None) -> None:
     setup = make(feature_density=0.4)
     pattern = (setup.x.to_dense() != 0).double()
     setup.x = SparseMatrix.from_dense(pattern / pattern.sum(1, keepdim=True).clamp(min=1))
@@ -280,7 +282,7 @@ def test_plan_that_is_slower_falls_back(monkeypatch: pytest.MonkeyPatch) -> None
         times = {"compiled": 2.0, "dense": 1.5, "masked": 1.0}
         return {name: Timing(times.get(name, 1.0), 1.0, 1.0, 3, 1.0) for name in functions}
 
-    monkeypatch.setattr(pipeline, "comparable", slow_plan)
+    monkeypatch.setattr(shipping, "comparable", slow_plan)
     setup = make()
     fast = compiled(setup, tune=True)
     assert fast.report().plan == "dense"
@@ -290,7 +292,7 @@ def test_plan_that_is_slower_falls_back(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_report_reads_well_and_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "_ROUNDS", 3)
-    monkeypatch.setattr(pipeline, "_ROUNDS", 3)
+    monkeypatch.setattr(shipping, "_ROUNDS", 3)
     report = compiled(make(), tune=True).report()
     text = str(report)
     assert text.startswith(f"plan: {report.plan} (")

@@ -81,7 +81,7 @@ def test_links_are_pairs_without_loops() -> None:
     assert undirected_links(Graph.from_edge_index(edges, num_nodes=3)) == 3
 
 
-def test_report_counts_what_is_executed() -> None:
+def test_report_counts_what_is_executed(planned_by_macs: None) -> None:
     setup = make(weight_sparsity=0.0, edge_sparsity=0.5, feature_density=0.02, hidden=9)
     report = setup.ticket.compile(setup.model, (setup.x, setup.graph), tune=False).report()
     assert report.layers[0].live_units[1] == 9
