@@ -33,11 +33,11 @@ def sparsify(
 
     The layers of PyG become ours. Every linear map with pruned weights keeps one parameter, the
     vector of its kept entries, so that gradients and optimizer state exist for these alone, and is
-    computed from a dense matrix or over the kept entries, whichever is faster (`KeptLinear`). In
-    models whose layers follow one another, units that no kept weight reads are not computed. What
-    is trained is what training with the masks multiplied in gives, to rounding, with any optimizer
-    that treats entries one by one; units that are left out have gradients of exactly zero there.
-    Dropout draws other masks.
+    computed from a dense matrix or over the kept entries, whichever is faster (`KeptLinear`).
+    Units that no kept weight reads are not computed, where the forward pass shows that nothing else
+    depends on them. What is trained is what training with the masks multiplied in gives, to
+    rounding, with any optimizer that treats entries one by one; units that are left out have
+    gradients of exactly zero there. Dropout draws other masks.
 
     Args:
         model: A model of PyG or of this package, called as `model(x, graph)`; not changed.

@@ -101,6 +101,34 @@ def test_models_of_ones_own():
     }  # fmt: skip
 
 
+class Plain(nn.Module):
+    """What most people write, and a residual."""
+
+    def __init__(self):
+        import torch_geometric.nn as pyg
+
+        super().__init__()
+        self.first, self.second = pyg.SAGEConv(FEATURES, HIDDEN), pyg.GCNConv(HIDDEN, HIDDEN)
+        self.last = nn.Linear(HIDDEN, 4)
+
+    def forward(self, x, edge_index):
+        h = nn.functional.relu(self.first(x, edge_index))
+        h = nn.functional.dropout(h, p=0.0, training=self.training)
+        return self.last(h + self.second(h, edge_index).relu())
+
+
+def test_units_of_a_model_of_ones_own_are_left_out_too():
+    model = Plain().double()
+    problem = Problem.of(model, 0.05)
+    problem.masks["last.weight"].fill_(False)[:, :9] = True
+    sparse = assert_same_training(problem, model, momentum, True)
+    computed = {one.name: one.computed for one in sparse.report().maps}
+    width = computed["second.lin.weight"][0]
+    assert 9 <= width < HIDDEN
+    assert computed["first.lin_l.weight"] == computed["first.lin_r.weight"] == (width, FEATURES)
+    assert computed["second.lin.weight"] == (width, width) and computed["last.weight"] == (4, width)
+
+
 def test_parameters_are_the_kept_weights_and_the_state_goes_back():
     model = pyg_model("GCN")
     problem = Problem.of(model)
