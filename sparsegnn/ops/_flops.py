@@ -89,5 +89,6 @@ def _flops(macs: Macs) -> Callable[..., Any]:
 
 
 for _name, _macs in _MACS.items():
-    _packet = getattr(torch.ops.sparsegnn, _name)
-    register_flop_formula(_packet, get_raw=True)(_flops(_macs))
+    _packet = getattr(torch.ops.sparsegnn, _name, None)
+    if _packet is not None:  # a native library that is older than this file lacks some
+        register_flop_formula(_packet, get_raw=True)(_flops(_macs))
