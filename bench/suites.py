@@ -61,6 +61,7 @@ def jobs(mode: Mode) -> dict[str, Job]:
         (models.cases(mode == "quick"), GRID_PLANS[mode]),
         (sparse_train.cases(mode == "quick", mode == "full"), GRID_PLANS[mode]),
         (_end_to_end(Shared(mode)), QUICK if mode == "quick" else Plan()),
+        (_deep() if mode == "full" else {}, res_gcn.PLAN),
     ):
         found.update({name: partial(_run, name, builders[name], plan) for name in builders})
     if mode == "full":
@@ -118,9 +119,16 @@ def _end_to_end(shared: Shared) -> Builders:
         found["gcn-forward/cora-random"] = lambda: gcn.forward(
             shared.setting, gcn.random_of_same_size(shared.setting), "random"
         )
-    if shared.mode == "full":
-        found[f"res-gcn-train/{POWER_LAW.name}/28"] = lambda: res_gcn.training(POWER_LAW.load(), 28)
     return found
+
+
+def _deep() -> Builders:
+    """Beside PyG at a depth at which its step fits, and ours at the full one."""
+    name = f"res-gcn-train/{POWER_LAW.name}"
+    return {
+        f"{name}/2": lambda: res_gcn.training(POWER_LAW.load(), 2),
+        f"{name}/28": lambda: res_gcn.training(POWER_LAW.load(), 28, peers=False),
+    }
 
 
 def _run(name: str, build: Callable[[], Case], plan: Plan) -> CaseRecord:

@@ -1,16 +1,16 @@
 """A training step of a deep ResGCN (DeeperGCN, arXiv 2006.07739).
 
-Pre-activation residual layers around GENConv with softmax aggregation, 128 channels wide.
-PyG's model and ours share everything but the convolution, parameters included. PyG's keeps several
-rows per arc and layer between forward and backward; where that does not fit, its convolutions are
-recomputed in the backward, which `DeepGCNLayer` offers as `ckpt_grad`. Ours is shown both ways.
+Pre-activation residual layers around GENConv with softmax aggregation, 128 channels wide. Ours is
+PyG's model, converted; parameters are the same. PyG keeps several rows per arc and layer between
+forward and backward: at few layers both are measured, at many ours alone, where PyG's would neither
+fit nor end within minutes. With `recompute` the convolutions are computed again in the backward,
+which `DeepGCNLayer` offers as `ckpt_grad`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 import sparsegnn as sg
 from bench.cases import OURS, Case, Outputs
+from bench.harness import Plan
 from bench.inputs import EdgeList
 
 HIDDEN = 128
@@ -25,28 +26,24 @@ CLASSES = 40
 DROPOUT = 0.1
 PYG = "PyG GENConv"
 RECOMPUTED = "recomputed convolutions"
+# A step of PyG takes most of a minute.
+PLAN = Plan(rounds=2, warmup=1, min_rounds=2)
 NOTE = (
     "Forward, cross-entropy, backward and Adam. Layers are LayerNorm, ReLU, dropout, convolution "
-    "with a learnable temperature and a linear layer, residual."
+    "with a learnable temperature and a linear layer, residual. Ours is PyG's model, converted."
+)
+ALONE = (
+    "PyG's step at this depth is left out: with recomputed convolutions it takes minutes, without "
+    "them its rows per arc do not fit in memory; the case of few layers compares both."
 )
 
 
-class _OurGen(nn.Module):
-    """PyG's convolution with its aggregation replaced; its parameters are PyG's own."""
-
-    def __init__(self, conv: Any) -> None:
-        super().__init__()
-        self.mlp, self.t, self.eps = conv.mlp, conv.aggr_module.t, conv.eps
-
-    def forward(self, x: Tensor, graph: sg.Graph) -> Tensor:
-        result: Tensor = self.mlp(sg.ops.softmax_aggregate(graph, x, self.t, eps=self.eps) + x)
-        return result
-
-
 class ResGCN(nn.Module):
-    """Encoder, residual layers, and a classifier."""
+    """Encoder, residual layers, and a classifier, of PyG's layers."""
 
-    def __init__(self, layers: int, in_channels: int, *, ours: bool, recompute: bool) -> None:
+    def __init__(
+        self, layers: int, in_channels: int, *, recompute: bool, dropout: float = DROPOUT
+    ) -> None:
         super().__init__()
         from torch_geometric.nn import DeepGCNLayer, GENConv
 
@@ -54,15 +51,9 @@ class ResGCN(nn.Module):
         self.layers = nn.ModuleList()
         for _ in range(layers):
             conv = GENConv(HIDDEN, HIDDEN, aggr="softmax", learn_t=True, num_layers=1, bias=True)
-            self.layers.append(
-                DeepGCNLayer(
-                    _OurGen(conv) if ours else conv,
-                    nn.LayerNorm(HIDDEN),
-                    nn.ReLU(),
-                    dropout=DROPOUT,
-                    ckpt_grad=recompute,
-                )
-            )
+            norm, act = nn.LayerNorm(HIDDEN), nn.ReLU()
+            layer = DeepGCNLayer(conv, norm, act, dropout=dropout, ckpt_grad=recompute)
+            self.layers.append(layer)
         self.classifier = nn.Linear(HIDDEN, CLASSES)
 
     def forward(self, x: Tensor, graph: object) -> Tensor:
@@ -74,19 +65,30 @@ class ResGCN(nn.Module):
         return result
 
 
-def training(edges: EdgeList, layers: int, *, recompute_only: bool = True) -> Case:
-    """One step; `recompute_only` leaves out PyG's step that keeps rows per arc."""
+def training(
+    edges: EdgeList,
+    layers: int,
+    *,
+    peers: bool = True,
+    recompute: bool = False,
+    dropout: float = DROPOUT,
+) -> Case:
+    """One step, ours and, with `peers`, PyG's; with `recompute` each of them both ways."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(edges.num_nodes, HIDDEN, generator=generator)
     y = torch.randint(0, CLASSES, (edges.num_nodes,), generator=generator)
     graph = sg.Graph.from_edge_index(edges.edge_index, num_nodes=edges.num_nodes)
     runs: dict[str, Callable[[], Outputs]] = {}
-    for name, ours, where in ((OURS, True, graph), (PYG, False, edges.edge_index)):
-        for recompute in (True, False):
-            if not ours and not recompute and recompute_only:
-                continue
-            label = f"{name}, {RECOMPUTED}" if recompute else name
-            runs[label] = partial(_step, *_model(layers, ours, recompute), x, y, where)
+    for name, where in ((OURS, graph), (PYG, edges.edge_index)):
+        if name == PYG and not peers:
+            continue
+        for recomputed in (False, True) if recompute else (False,):
+            torch.manual_seed(0)
+            model: nn.Module = ResGCN(layers, HIDDEN, recompute=recomputed, dropout=dropout)
+            model = sg.nn.convert(model) if name == OURS else model
+            optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+            label = f"{name}, {RECOMPUTED}" if recomputed else name
+            runs[label] = partial(_step, model, optimizer, x, y, where)
     return Case(
         name=f"res-gcn-train/{edges.name}/{layers}",
         alternatives=runs,
@@ -98,21 +100,14 @@ def training(edges: EdgeList, layers: int, *, recompute_only: bool = True) -> Ca
             "hidden": HIDDEN,
         },
         memory=True,
-        note=NOTE,
+        note=NOTE if peers else f"{NOTE} {ALONE}",
     )
 
 
-def _model(layers: int, ours: bool, recompute: bool) -> tuple[ResGCN, torch.optim.Optimizer]:
-    torch.manual_seed(0)
-    model = ResGCN(layers, HIDDEN, ours=ours, recompute=recompute)
-    return model, torch.optim.Adam(model.parameters(), lr=1e-3)
-
-
 def _step(
-    model: ResGCN, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, graph: object
+    model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, graph: object
 ) -> Outputs:
-    """The loss. Every alternative drops the same features: PyG's dropout draws from one seed."""
-    torch.manual_seed(1)
+    """The loss."""
     optimizer.zero_grad()
     loss = F.cross_entropy(model(x, graph), y)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -2,7 +2,9 @@
 // numbers as sgnn/random.h.
 #pragma once
 
+#include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "sgnn/random.h"
 #include "simd.h"
@@ -25,13 +27,17 @@ SGNN_INLINE u64_vec multiply_low(u64_vec a, u64_vec b) {
 #endif
 }
 
+template <int... kLane>
+SGNN_INLINE u64_vec lane_numbers(std::integer_sequence<int, kLane...>) {
+  return u64_vec{kLane...};
+}
+
 // The four words of the counters [first, first + kCounters), two to a lane: low words first.
 SGNN_INLINE void philox_vec(uint64_t seed, uint64_t first, u64_vec* low, u64_vec* high) {
   constexpr uint64_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
   constexpr uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;
   uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
-  u64_vec counter;
-  for (int lane = 0; lane < kCounters; ++lane) counter[lane] = first + static_cast<uint64_t>(lane);
+  const u64_vec counter = lane_numbers(std::make_integer_sequence<int, kCounters>{}) + first;
   const u64_vec zero{};
   u64_vec c0 = counter & 0xffffffffu, c1 = counter >> 32, c2 = zero, c3 = zero;
 #pragma GCC unroll 10
@@ -59,6 +65,13 @@ SGNN_INLINE vec_t<A> keep_lanes(vec_t<A> value, const int16_t* keep) {
   return reinterpret_cast<vec_t<A>>(reinterpret_cast<wide>(value) & mask);
 }
 
+// Half of the lanes of low and high, in turn: the words of a counter stand side by side.
+template <int kHalf, int... kLane>
+SGNN_INLINE u64_vec in_turn(u64_vec low, u64_vec high, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(low, high,
+                                 (kHalf * kCounters / 2 + kLane / 2 + kLane % 2 * kCounters)...);
+}
+
 class DropoutBits {
  public:
   DropoutBits(const int64_t* seed, uint32_t threshold)
@@ -72,31 +85,44 @@ class DropoutBits {
       if (block != block_) make_block(block);
       const int from = static_cast<int>((index + done) % kElements);
       const int here = count - done < kElements - from ? count - done : kElements - from;
-      for (int k = 0; k < here; ++k) keep[done + k] = words_[from + k] < threshold_ ? -1 : 0;
+      if (here == kElements) {
+        memcpy(keep + done, kept_, sizeof(kept_));
+      } else {
+        memcpy(keep + done, kept_ + from, static_cast<size_t>(here) * sizeof(int16_t));
+      }
       done += here;
     }
   }
 
  private:
   static constexpr int kElements = 8 * kCounters;
+  typedef uint16_t u16_words __attribute__((vector_size(SGNN_VECTOR_BYTES)));
 
   // Consecutive rows share a block when they are narrow: the last one is kept.
   void make_block(int64_t block) {
-    u64_vec pair[2];
-    philox_vec(seed_, static_cast<uint64_t>(block) * kCounters, &pair[0], &pair[1]);
-    uint64_t ordered[2 * kCounters];
-    for (int lane = 0; lane < kCounters; ++lane) {
-      ordered[2 * lane] = pair[0][lane];
-      ordered[2 * lane + 1] = pair[1][lane];
-    }
-    memcpy(words_, ordered, sizeof(words_));  // little endian: element 0 in the lowest bits
+    constexpr std::make_integer_sequence<int, kCounters> kAll{};
+    u64_vec low, high;
+    philox_vec(seed_, static_cast<uint64_t>(block) * kCounters, &low, &high);
+    compare(in_turn<0>(low, high, kAll), kept_);
+    compare(in_turn<1>(low, high, kAll), kept_ + kElements / 2);
     block_ = block;
+  }
+
+  // Little endian: element 0 in the lowest bits.
+  SGNN_INLINE void compare(u64_vec words, int16_t* kept) const {
+    const u16_words last = u16_words{} + static_cast<uint16_t>(threshold_ - 1);
+    const auto below = reinterpret_cast<u16_words>(words) <= last;
+    if (threshold_ == 0) {
+      memset(kept, 0, sizeof(below));
+    } else {
+      memcpy(kept, &below, sizeof(below));
+    }
   }
 
   const uint64_t seed_;
   const uint32_t threshold_;
   int64_t block_ = -1;
-  uint16_t words_[kElements];
+  int16_t kept_[kElements];
 };
 
 }  // namespace sgnn::cpu::SGNN_ISA

@@ -6,6 +6,7 @@
 
 namespace sgnn::cpu {
 
-SGNN_PER_ISA(void dropout(const DropoutArgs& args, int64_t begin, int64_t end);)
+SGNN_PER_ISA(void dropout(const DropoutArgs& args, int64_t begin, int64_t end);
+             void dropout_grad(const DropoutGradArgs& args, int64_t begin, int64_t end);)
 
 }  // namespace sgnn::cpu

@@ -7,6 +7,8 @@
 namespace sgnn::cpu {
 
 SGNN_PER_ISA(void spmm(const SpmmArgs& args, int64_t begin, int64_t end, int64_t first,
-                       int64_t last);)
+                       int64_t last);
+             void spmm_push(const SpmmArgs& args, const CsrArg& by_source, int64_t first,
+                            int64_t last);)
 
 }  // namespace sgnn::cpu

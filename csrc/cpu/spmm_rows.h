@@ -74,8 +74,9 @@ class SpmmRows {
   template <int kTile, bool kPartial>
   void run_rows(const Span& span, int64_t f, int count, A* carry) {
     constexpr int lanes = kLanes<A>;
-    const GatherTile<T, kTile, kPartial> tile{static_cast<const T*>(args_.x) + f, args_.x_stride,
-                                              count - (kTile - 1) * lanes, prefetch_};
+    const GatherTile<T, kTile, kPartial> tile{static_cast<const T*>(args_.x) + (f - args_.x_first),
+                                              args_.x_stride, count - (kTile - 1) * lanes,
+                                              prefetch_};
     if constexpr (kTile == 1) {
       if (short_) return run_short_rows<kPartial>(span, tile, f, count, carry);
     }

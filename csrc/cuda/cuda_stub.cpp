@@ -34,6 +34,7 @@ constexpr Status kMissing =
 bool cuda_compiled() { return false; }
 
 Status dropout_cuda(const DropoutArgs&, Stream) { return kMissing; }
+Status dropout_grad_cuda(const DropoutGradArgs&, Stream) { return kMissing; }
 
 int64_t spmm_workspace(const SpmmArgs&) { return 0; }
 Status spmm_cuda(const SpmmArgs&, void*, Stream) { return kMissing; }

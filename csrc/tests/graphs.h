@@ -105,6 +105,37 @@ class Csr {
   Buffer<Index> edge_id_;
 };
 
+// The transpose of a graph; ids name the edges as `csr` does.
+template <typename Index>
+class TransposedCsr {
+ public:
+  TransposedCsr(const Graph& graph, const Csr<Index>& csr)
+      : rowptr_(graph.num_cols + 1), col_(graph.nnz()), edge_id_(graph.nnz()) {
+    std::vector<int64_t> next(static_cast<size_t>(graph.num_cols) + 1);
+    for (const int64_t j : graph.col) ++next[static_cast<size_t>(j) + 1];
+    for (size_t j = 1; j < next.size(); ++j) next[j] += next[j - 1];
+    for (size_t j = 0; j < next.size(); ++j) {
+      rowptr_[static_cast<int64_t>(j)] = static_cast<Index>(next[j]);
+    }
+    for (int64_t i = 0; i < graph.num_rows; ++i) {
+      for (int64_t e = graph.rowptr[i]; e < graph.rowptr[i + 1]; ++e) {
+        const int64_t place = next[graph.col[e]]++;
+        col_[place] = static_cast<Index>(i);
+        edge_id_[place] = static_cast<Index>(csr.id(e));
+      }
+    }
+    arg = {graph.num_cols, graph.num_rows,  graph.nnz(),      rowptr_.data(),
+           col_.data(),    edge_id_.data(), kIndexType<Index>};
+  }
+
+  sgnn::CsrArg arg;
+
+ private:
+  Buffer<Index> rowptr_;
+  Buffer<Index> col_;
+  Buffer<Index> edge_id_;
+};
+
 // Bits that keep the edges into even columns, and drop all others.
 template <typename Index>
 void keep_even_columns(const Graph& graph, const Csr<Index>& csr, Buffer<uint8_t>& bits) {

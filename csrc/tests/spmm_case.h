@@ -71,6 +71,18 @@ class SpmmCase {
     return y;
   }
 
+  // From the transpose, `slice` columns at a time.
+  Buffer<O> cpu_push(const Graph& graph, int64_t slice) {
+    const TransposedCsr<Index> by_source(graph, csr_);
+    Buffer<O> y(expected.size(), mode_.offset);
+    const sgnn::SpmmArgs args = arguments(y);
+    for (int64_t first = 0; first < width_; first += slice) {
+      const int64_t last = first + slice < width_ ? first + slice : width_;
+      sgnn::spmm_push_cpu(args, by_source.arg, first, last);
+    }
+    return y;
+  }
+
  private:
   void draw_inputs(const Graph& graph) {
     fill(random_, x_, -1, 1);

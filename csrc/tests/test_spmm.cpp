@@ -111,6 +111,54 @@ SGNN_TEST(spmm_output_types) {
   }
 }
 
+// Pushing rows of x, whatever the slice: 64 and 128 bytes of sums, and the columns left over.
+template <typename T, typename Index>
+void compare_push(const Graph& graph, int64_t width, const SpmmMode& mode) {
+  const check::Context context(graph.name + " F=" + std::to_string(width) + " " + Type<T>::name +
+                               " " + mode.name);
+  SpmmCase<T, Index> problem(graph, width, mode);
+  for (const int64_t bytes : {64, 128}) {
+    const Buffer<T> y = problem.cpu_push(graph, bytes / static_cast<int64_t>(sizeof(acc_t<T>)));
+    const std::string wrong =
+        difference(y, problem.expected, problem.magnitude, Type<T>::tolerance);
+    CHECK_TEXT(wrong.empty(), wrong);
+  }
+}
+
+SGNN_TEST(spmm_push) {
+  std::vector<Graph> graphs = small_graphs();
+  graphs.push_back(mostly_short());
+  for (const Graph& graph : graphs) {
+    for (const char* name : {"none", "weight", "weight+edge_id", "bits+edge_id+poison", "soft mask",
+                             "odd stride", "misaligned"}) {
+      for (const int64_t width : {1, 16, 35}) {
+        for_each_type([&](auto value, auto index) {
+          compare_push<decltype(value), decltype(index)>(graph, width, mode_called(name));
+        });
+      }
+    }
+  }
+}
+
+SGNN_TEST(spmm_push_takes_few_rows_without_an_epilogue) {
+  sgnn::SpmmArgs args;
+  args.csr.num_rows = 500;
+  args.csr.num_cols = 20000;
+  args.csr.nnz = 1000000;
+  args.width = 512;
+  CHECK(sgnn::spmm_cpu_push_slice(args) == 32);
+  args.csr.num_rows = 7000;
+  CHECK(sgnn::spmm_cpu_push_slice(args) == 16);
+  args.csr.num_rows = 20000;
+  CHECK(sgnn::spmm_cpu_push_slice(args) == 0);
+  args.csr.num_rows = 500;
+  args.relu = true;
+  CHECK(sgnn::spmm_cpu_push_slice(args) == 0);
+  args.relu = false;
+  args.width = 8;
+  CHECK(sgnn::spmm_cpu_push_slice(args) == 0);
+}
+
 SpmmMode draw_mode(Random& random) {
   const auto coin = [&] { return random.below(2) == 1; };
   SpmmMode mode = {.name = "random"};

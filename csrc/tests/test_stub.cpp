@@ -24,6 +24,7 @@ bool explains(sgnn::Status status) {
 SGNN_TEST(every_stub_says_that_cuda_is_missing) {
   CHECK(!sgnn::cuda_compiled());
   CHECK(explains(sgnn::dropout_cuda({}, nullptr)));
+  CHECK(explains(sgnn::dropout_grad_cuda({}, nullptr)));
   CHECK(explains(sgnn::gat_cuda({}, nullptr, nullptr)));
   CHECK(explains(sgnn::gat_grad_targets_cuda({}, nullptr)));
   CHECK(explains(sgnn::gat_grad_cuda({}, nullptr, nullptr)));

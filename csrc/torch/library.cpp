@@ -12,7 +12,9 @@ STABLE_TORCH_LIBRARY(sparsegnn, m) {
       "Tensor? t_edge_id, Tensor x, Tensor? weight, Tensor? mask, Tensor? bits, Tensor? row_scale, "
       "Tensor? col_scale, Tensor? bias, bool mean, bool relu, Tensor? residual=None, "
       "float dropout=0.0, Tensor? seed=None, ScalarType? out_dtype=None) -> Tensor");
-  m.def("dropout(Tensor x, float p, Tensor seed) -> Tensor");
+  m.def("dropout(Tensor x, float p, Tensor? seed, Tensor? bias=None, bool relu=False) -> Tensor");
+  m.def("dropout_grad(Tensor grad, Tensor y, float p) -> Tensor");
+  m.def("transpose(Tensor x) -> Tensor");
   m.def(
       "hard_concrete(Tensor logits, Tensor? seed, float beta, float gamma, float zeta) -> Tensor");
   m.def(

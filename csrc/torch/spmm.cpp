@@ -4,6 +4,7 @@
 
 #include "cuda_stream.h"
 #include "dropout_args.h"
+#include "graph_args.h"
 #include "huge_pages.h"
 #include "spmm_args.h"
 #include "spmm_on_cpu.h"
@@ -37,9 +38,27 @@ void set_residual(SpmmCall& call, const OptionalTensor& residual, const Tensor& 
   args.residual_stride = call.residual->stride(0);
 }
 
+// Callers without a derivative in mind may leave the transpose empty.
+bool has_transpose(const CsrArg& csr, const Tensor& t_rowptr, const Tensor& t_col) {
+  const bool narrow = csr.index_type == IndexType::kInt32;
+  if (t_rowptr.scalar_type() != (narrow ? ScalarType::Int : ScalarType::Long)) return false;
+  if (!t_rowptr.is_contiguous() || t_col.numel() != csr.nnz) return false;
+  const void* rows = t_rowptr.const_data_ptr();
+  const int64_t last = narrow ? static_cast<const int32_t*>(rows)[csr.num_cols]
+                              : static_cast<const int64_t*>(rows)[csr.num_cols];
+  return last == csr.nnz;
+}
+
+void run_on_cpu(const SpmmArgs& args, const Tensor& t_rowptr, const Tensor& t_col,
+                const OptionalTensor& t_edge_id) {
+  const int64_t slice = spmm_cpu_push_slice(args);
+  if (slice == 0 || !has_transpose(args.csr, t_rowptr, t_col)) return run_spmm_on_cpu(args);
+  run_spmm_push_on_cpu(args, csr_arg(t_rowptr, t_col, t_edge_id, args.csr.num_rows), slice);
+}
+
 template <bool kCuda>
-Tensor spmm(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor,
-            OptionalTensor, Tensor x, OptionalTensor weight, OptionalTensor mask,
+Tensor spmm(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, Tensor t_col,
+            OptionalTensor t_edge_id, Tensor x, OptionalTensor weight, OptionalTensor mask,
             OptionalTensor bits, OptionalTensor row_scale, OptionalTensor col_scale,
             OptionalTensor bias, bool mean, bool relu, OptionalTensor residual, double dropout,
             OptionalTensor seed, std::optional<ScalarType> out_dtype) {
@@ -59,7 +78,7 @@ Tensor spmm(Tensor rowptr, Tensor col, OptionalTensor edge_id, Tensor t_rowptr, 
     check_launch(spmm_cuda(args, workspace.mutable_data_ptr(), current_stream(rowptr)));
   } else {
     advise_huge_pages(call.y);
-    run_spmm_on_cpu(args);
+    run_on_cpu(args, t_rowptr, t_col, t_edge_id);
   }
   return call.y;
 }

@@ -19,7 +19,8 @@ from sparsegnn.compiler.graph_steps import (
 )
 from sparsegnn.compiler.linear_steps import INT32_LIMIT, LINEAR_STEPS
 from sparsegnn.compiler.network import INPUT, Operation
-from sparsegnn.compiler.row_ops import Concat, HeadMean, NodeSubset, Opaque, Scale, TopK
+from sparsegnn.compiler.power_step import Powers
+from sparsegnn.compiler.row_ops import Concat, HeadMean, NodeSubset, Opaque, Power, Scale, TopK
 from sparsegnn.compiler.row_steps import Call, Concatenate, Elementwise, MeanOfHeads, TakeNodes
 from sparsegnn.compiler.sizes import Sizes
 from sparsegnn.compiler.steps import Spmm, Step
@@ -40,6 +41,7 @@ _STEPS: dict[type[Operation], type[Step]] = {
     HeadMean: MeanOfHeads,
     NodeSubset: TakeNodes,
     TopK: LargestAlone,
+    Power: Powers,
     Opaque: Call,
     Scale: Elementwise,
 }

@@ -12,9 +12,10 @@ from sparsegnn import nn as sg
 from sparsegnn.compiler.builder import Builder, Value
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.graph_ops import Attend, AttendV2, Extreme, Heads, SoftmaxMean
-from sparsegnn.compiler.row_ops import HeadMean
+from sparsegnn.compiler.row_ops import HeadMean, Power
 from sparsegnn.graph import Graph
 from sparsegnn.nn.attention import with_one_loop_each
+from sparsegnn.nn.stack import Fused
 
 Rule = Callable[..., Value]
 
@@ -36,8 +37,8 @@ def is_layer(module: nn.Module) -> bool:
 
 
 def is_ours(module: nn.Module) -> bool:
-    """Whether a module is one of this package's."""
-    return type(module).__module__.startswith("sparsegnn.")
+    """Whether a module is a layer of this package."""
+    return type(module).__module__.startswith("sparsegnn.") and not isinstance(module, Fused)
 
 
 def graph_argument(graph: Graph, layer: nn.Module | None) -> Graph | Tensor:
@@ -136,17 +137,29 @@ def _gen(
 
 
 def _gen_gathered(build: Builder, conv: Any, x: Value, graph: Graph, where: str) -> Value:
+    mean = conv.aggr_module
     if conv.aggr != "softmax":
         shift = torch.full((x.width,), conv.eps, dtype=build.dtype, device=build.device)
         messages = build.bias(build.activation(x, "relu", {}, where), shift, where)
+        if conv.aggr == "powermean":
+            return _power_mean(build, mean, messages, graph, where)
         return _gathered(build, conv.aggr, messages, graph, None, where)
-    mean = conv.aggr_module
     _require(not mean.semi_grad)
     matrix = build.matrix(
         ("plain", id(graph), id(None)), graph, lambda: _matrix(build, graph, None)
     )
     t = torch.as_tensor(mean.t, dtype=build.dtype, device=build.device).detach().reshape(-1)
     return build.add(SoftmaxMean((x.number,), where, matrix=matrix, t=t, eps=conv.eps))
+
+
+def _power_mean(build: Builder, mean: Any, messages: Value, graph: Graph, where: str) -> Value:
+    if not isinstance(mean.p, Tensor) and mean.p == 1:
+        return _gathered(build, "mean", messages, graph, None, where)
+    p = torch.as_tensor(mean.p, dtype=build.dtype, device=build.device).detach().reshape(-1)
+    bounds = {"low": mean.min_value, "high": mean.max_value}
+    powers = build.add(Power((messages.number,), where, power=p, **bounds))
+    means = _gathered(build, "mean", powers, graph, None, where)
+    return build.add(Power((means.number,), where, power=1.0 / p, **bounds))
 
 
 def _gathered(

@@ -104,6 +104,25 @@ class Activation(Channelwise):
 
 
 @dataclass(frozen=True, eq=False)
+class Power(Channelwise):
+    """`clamp(h, low, high) ** power`, power `[1]` or `[C]`, every bound optional."""
+
+    accepts_padding = False  # a negative power of 0 is not finite
+    power: Tensor = field(kw_only=True)
+    low: float | None = field(kw_only=True)
+    high: float | None = field(kw_only=True)
+
+    def constants(self, inputs: list[Tensor]) -> Tensor:
+        """Their powers; NaN stays NaN."""
+        powers = clamped_power(inputs[0], self.power.double(), self.low, self.high)
+        return torch.where(inputs[0].isnan(), torch.nan, powers)
+
+    def compact(self, inputs: list[Tensor], output: Tensor) -> Power:
+        """Powers of the kept channels."""
+        return self if self.power.numel() == 1 else replace(self, power=self.power[output])
+
+
+@dataclass(frozen=True, eq=False)
 class Add(Channelwise):
     """The sum of two values."""
 
@@ -250,3 +269,9 @@ def activation(name: str, options: dict[str, Any]) -> Callable[[Tensor], Tensor]
     """The elementwise function of that name."""
     function: Callable[..., Tensor] = ACTIVATIONS[name][1]
     return (lambda h: function(h, **options)) if options else function
+
+
+def clamped_power(h: Tensor, power: Tensor, low: float | None, high: float | None) -> Tensor:
+    """`clamp(h, low, high) ** power`."""
+    clamped = h if low is None and high is None else h.clamp(low, high)
+    return clamped.pow(power)

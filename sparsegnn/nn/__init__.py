@@ -1,5 +1,6 @@
 """Drop-in layers with PyG's signatures and state_dict keys."""
 
+from sparsegnn.nn.activation import Activation
 from sparsegnn.nn.convert import convert, desparsify
 from sparsegnn.nn.dropout import Dropout, dropout
 from sparsegnn.nn.gat_conv import GATConv
@@ -18,6 +19,7 @@ from sparsegnn.nn.unconverted import unconverted
 
 __all__ = [
     "GCN",
+    "Activation",
     "Dropout",
     "GATConv",
     "GATv2Conv",

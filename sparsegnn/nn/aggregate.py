@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from sparsegnn.graph import Graph
 from sparsegnn.nn._inputs import Features
+from sparsegnn.nn.activation import NOTHING, Activation
 from sparsegnn.nn.projection import Matrix, bias_beside, commutes, matrix_of, product
+from sparsegnn.nn.stages import activated_linear
 from sparsegnn.ops import spmm
 from sparsegnn.ops._edge_values import EdgeMask
 from sparsegnn.sparse_matrix import SparseMatrix
@@ -36,20 +38,25 @@ def aggregate(
     *,
     reduce: Reduce = "sum",
     bias: Tensor | None = None,
-    relu: bool = False,
     residual: Tensor | None = None,
+    activation: Activation = NOTHING,
 ) -> Tensor:
-    """`spmm` for x `[..., K, F]`: leading dimensions, PyG's static graphs, become columns."""
+    """`activation(reduce + bias + residual)` for x `[..., K, F]`.
+
+    Leading dimensions, PyG's static graphs, become columns.
+    """
     if x.dim() == 2:
-        return spmm(
-            graph, x, edge_weight, edge_mask, reduce=reduce, bias=bias, relu=relu, residual=residual
-        )
+        fused = activation if residual is None else NOTHING
+        y = spmm(
+            *(graph, x, edge_weight, edge_mask),
+            reduce=reduce, bias=bias, relu=fused.relu, residual=residual, dropout=fused.dropout,
+        )  # fmt: skip
+        return y if residual is None else activation.apply(y)
     columns = x.movedim(-2, 0)
     sums = spmm(graph, columns.flatten(1), edge_weight, edge_mask, reduce=reduce)
     y = sums.view(-1, *columns.shape[1:]).movedim(0, -2)
     y = y if bias is None else y + bias.to(y.dtype)
-    y = y.relu() if relu else y
-    return y if residual is None else y + residual
+    return activation.apply(y if residual is None else y + residual)
 
 
 def project_neighbours(
@@ -60,8 +67,9 @@ def project_neighbours(
     edge_mask: EdgeMask,
     reduce: Reduce,
     residual: Tensor | None,
+    activation: Activation = NOTHING,
 ) -> Tensor:
-    """`lin(reduce of the neighbours) + residual`.
+    """`activation(lin(reduce of the neighbours) + residual)`.
 
     Sums and means commute with a linear map: where it narrows enough, or x is sparse, it comes
     first.
@@ -72,14 +80,18 @@ def project_neighbours(
             return aggregate(
                 *(graph, product(weight, x), edge_weight, edge_mask),
                 reduce=reduce, bias=bias_beside(lin, lin.bias), residual=residual,
+                activation=activation,
             )  # fmt: skip
     if isinstance(x, SparseMatrix):
         raise TypeError(
             f"x must be a dense tensor for aggregation {reduce!r} or a linear map with hooks, got "
             "SparseMatrix."
         )
-    out: Tensor = lin(aggregate(graph, x, edge_weight, edge_mask, reduce=reduce))
-    return out if residual is None else out + residual
+    sums = aggregate(graph, x, edge_weight, edge_mask, reduce=reduce)
+    if residual is None and commutes(lin):
+        return activated_linear(lin, sums, activation)
+    out: Tensor = lin(sums)
+    return activation.apply(out if residual is None else out + residual)
 
 
 def projects_first(weight: Matrix, graph: Graph, x: Features) -> bool:

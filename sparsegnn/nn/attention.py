@@ -9,7 +9,9 @@ from torch import Tensor
 
 from sparsegnn.graph import Graph
 from sparsegnn.mask import Mask
+from sparsegnn.ops import spmm
 from sparsegnn.ops._edge_values import EdgeMask
+from sparsegnn.sparse_matrix import SparseMatrix
 
 FillValue = float | Tensor | str
 
@@ -74,9 +76,26 @@ def head_scores(x: Tensor, *attention: Tensor) -> tuple[Tensor, ...]:
     A product per vector would read x once for each, forward and backward. As a linear map its
     gradient is the product of a few long rows with x, the faster way round.
     """
+    rows = _block_rows(*attention)
+    scores = torch.nn.functional.linear(x.reshape(x.shape[0], rows.shape[1]), rows)
+    return tuple(scores.unflatten(1, (len(attention), -1)).unbind(1))
+
+
+def head_scores_of_sparse(
+    x: SparseMatrix, weight: Tensor, *attention: Tensor
+) -> tuple[Tensor, ...]:
+    """`head_scores` of `x W^T`, from `W^T a`.
+
+    What is as large as `x W^T` is neither read nor given a second gradient.
+    """
+    vectors = weight.t() @ _block_rows(*attention).t()
+    scores = spmm(x.pattern, vectors, edge_weight=x.values)
+    return tuple(scores.unflatten(1, (len(attention), -1)).unbind(1))
+
+
+def _block_rows(*attention: Tensor) -> Tensor:
+    """`[A * H, H * D]`: every vector in the columns of its head."""
     heads, width = attention[0].shape[1:]
     stacked = torch.cat(attention)
     eye = torch.eye(heads, dtype=stacked.dtype, device=stacked.device)
-    rows = (eye.view(heads, heads, 1) * stacked.unsqueeze(1)).reshape(-1, heads * width)
-    scores = torch.nn.functional.linear(x.reshape(x.shape[0], heads * width), rows)
-    return tuple(scores.unflatten(1, (len(attention), heads)).unbind(1))
+    return (eye.view(heads, heads, 1) * stacked.unsqueeze(1)).reshape(-1, heads * width)

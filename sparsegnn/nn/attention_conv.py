@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from sparsegnn.graph import Graph
 from sparsegnn.nn._inputs import Ends, Features, both_ends
+from sparsegnn.nn.activation import NOTHING, Activation
 from sparsegnn.nn.attention import FillValue, with_one_loop_each
 from sparsegnn.nn.projection import Projection, project
 from sparsegnn.ops._edge_values import EdgeMask
@@ -77,12 +78,14 @@ class AttentionConv(nn.Module):
             edge_attr = looped.extend_features(edge_attr, self.fill_value, keep)
         return looped.graph, edge_attr, keep
 
-    def _finish(self, out: Tensor, target: Features | None) -> Tensor:
+    def _finish(
+        self, out: Tensor, target: Features | None, activation: Activation = NOTHING
+    ) -> Tensor:
         out = out.flatten(1) if self.concat else out.mean(dim=1)
         if self.res is not None and target is not None:
             out = out + project(self.res, target)
-        if self.bias is not None:
-            return out + self.bias.to(out.dtype)
+        if self.bias is not None or activation.is_active():
+            return activation.apply(out, self.bias)
         # The backward of attention reads its result, which the caller may overwrite.
         returns_it = self.concat and self.res is None
         return out.clone() if returns_it and out.requires_grad else out

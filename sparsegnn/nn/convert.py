@@ -13,6 +13,7 @@ from torch import nn
 from sparsegnn.nn.convert_rules import RULES, to_ours, to_pyg
 from sparsegnn.nn.dropout import Dropout
 from sparsegnn.nn.gcn import GCN
+from sparsegnn.nn.stack import Fused, fused_class
 from sparsegnn.nn.transplant import transplant
 from sparsegnn.nn.unconverted import rule_of, unconverted, why_not
 
@@ -25,8 +26,9 @@ def convert(model: nn.Module, inplace: bool = True) -> nn.Module:
     Any module: nested, `Sequential`, PyG's `GCN`, `GAT`, `GIN`, `GraphSAGE` and the like. The new
     layers hold the same `Parameter` objects, so an optimizer made before goes on; state dict,
     modes, hooks and lazy (-1) sizes stay. A norm that a `cached` layer had computed is computed
-    again. `torch.nn.Dropout` becomes `Dropout`, whose masks are drawn fast. `desparsify` is the way
-    back.
+    again. `torch.nn.Dropout` becomes `Dropout`, whose masks are drawn fast. PyG's `GCN`,
+    `GraphSAGE`, `GIN`, `GAT` and `DeepGCNLayer` get a subclass of the same name, in which ReLU and
+    dropout take no pass of their own. `desparsify` is the way back.
 
     Args:
         model: The model; not changed where it holds no layer that we have.
@@ -85,6 +87,10 @@ def _swapped(
 
 
 def _ours_for(module: nn.Module) -> nn.Module | None:
+    fused = fused_class(type(module))
+    if fused is not None:
+        module.__class__ = fused
+        return None
     if type(module) is nn.Dropout and not module.inplace:
         return transplant(module, Dropout(module.p), lambda child: False)
     rule = rule_of(module)
@@ -92,6 +98,9 @@ def _ours_for(module: nn.Module) -> nn.Module | None:
 
 
 def _pyg_for(module: nn.Module) -> nn.Module | None:
+    if isinstance(module, Fused):
+        module.__class__ = type(module).__bases__[1]
+        return None
     if type(module) is Dropout:
         return transplant(module, nn.Dropout(module.p), lambda child: False)
     if type(module) is GCN:

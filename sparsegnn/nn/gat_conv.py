@@ -6,13 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from sparsegnn.nn._errors import names_layer
-from sparsegnn.nn._inputs import Ends, GraphLike, as_graph
-from sparsegnn.nn.attention import FillValue, head_scores
+from sparsegnn.nn._inputs import Ends, Features, GraphLike, as_graph
+from sparsegnn.nn.activation import NOTHING, Activation
+from sparsegnn.nn.attention import FillValue, head_scores, head_scores_of_sparse
 from sparsegnn.nn.attention_conv import AttentionConv, Inputs
 from sparsegnn.nn.projection import Projection, glorot, is_plain, project
 from sparsegnn.ops import dropout, edge_scores, edge_softmax, gat
 from sparsegnn.ops._edge_values import EdgeMask
 from sparsegnn.ops.dropout import seed_tensor
+from sparsegnn.sparse_matrix import SparseMatrix
 
 
 class GATConv(AttentionConv):
@@ -89,6 +91,7 @@ class GATConv(AttentionConv):
         return_attention_weights: bool | None = None,
         *,
         edge_mask: EdgeMask = None,
+        activation: Activation = NOTHING,
     ) -> Tensor | tuple[Tensor, tuple[Tensor, Tensor]]:
         """Attends over the kept edges of every target.
 
@@ -99,12 +102,13 @@ class GATConv(AttentionConv):
             size: Numbers of (sources, targets), where x does not tell.
             return_attention_weights: Also return `(edge_index, alpha [E', heads])`, loops included.
             edge_mask: bool `[E]` or `Mask`: a dropped edge is absent; loops stay.
+            activation: ReLU and dropout of the result.
         """
         ends = self._ends(x)
         graph, _ = as_graph(edge_index, ends, size)
         x_src, x_dst = self._project(ends)
         graph, edge_attr, edge_mask = self._with_loops(graph, edge_attr, edge_mask)
-        s_dst, s_src = self._scores(x_src, x_dst, graph.num_dst)
+        s_dst, s_src = self._scores(ends, x_src, x_dst, graph.num_dst)
         edge_score = self._edge_score(edge_attr)
         p = self.dropout if self.training else 0.0
         seed = seed_tensor(None, x_src.device) if p > 0.0 else None
@@ -114,7 +118,7 @@ class GATConv(AttentionConv):
             dropout=p,
             seed=seed,
         )
-        out = self._finish(out, ends[1])
+        out = self._finish(out, ends[1], activation)
         if not return_attention_weights:
             return out
         scores = edge_scores(graph, s_dst.to(s_src.dtype), s_src)
@@ -137,15 +141,24 @@ class GATConv(AttentionConv):
         shared = right is left and target is source
         return x_src, x_src if shared else project(right, target).view(shape)
 
-    def _scores(self, x_src: Tensor, x_dst: Tensor | None, num_dst: int) -> tuple[Tensor, Tensor]:
+    def _scores(
+        self, ends: Ends, x_src: Tensor, x_dst: Tensor | None, num_dst: int
+    ) -> tuple[Tensor, Tensor]:
         if x_dst is x_src:
-            s_dst, s_src = head_scores(x_src, self.att_dst, self.att_src)
+            s_dst, s_src = self._own_scores(ends[0], x_src)
             return s_dst, s_src
         (s_src,) = head_scores(x_src, self.att_src)
         if x_dst is None:
             return s_src.new_zeros(num_dst, self.heads), s_src
         (s_dst,) = head_scores(x_dst, self.att_dst)
         return s_dst, s_src
+
+    def _own_scores(self, x: Features, projected: Tensor) -> tuple[Tensor, ...]:
+        """Those of the same nodes as targets and as sources."""
+        vectors = (self.att_dst, self.att_src)
+        if isinstance(x, SparseMatrix) and self.lin is not None and is_plain(self.lin):
+            return head_scores_of_sparse(x, self.lin.weight, *vectors)
+        return head_scores(projected, *vectors)
 
     def _edge_score(self, edge_attr: Tensor | None) -> Tensor | None:
         if edge_attr is None or self.lin_edge is None:

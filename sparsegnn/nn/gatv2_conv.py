@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from sparsegnn.graph import Graph
 from sparsegnn.nn._errors import names_layer
 from sparsegnn.nn._inputs import Ends, GraphLike, as_graph
+from sparsegnn.nn.activation import NOTHING, Activation
 from sparsegnn.nn.attention import FillValue
 from sparsegnn.nn.attention_conv import AttentionConv, Inputs
 from sparsegnn.nn.projection import Projection, glorot, project
@@ -90,6 +91,7 @@ class GATv2Conv(AttentionConv):
         return_attention_weights: bool | None = None,
         *,
         edge_mask: EdgeMask = None,
+        activation: Activation = NOTHING,
     ) -> Tensor | tuple[Tensor, tuple[Tensor, Tensor]]:
         """Attends over the kept edges of every target.
 
@@ -99,6 +101,7 @@ class GATv2Conv(AttentionConv):
             edge_attr: `[E]` or `[E, edge_dim]`.
             return_attention_weights: Also return `(edge_index, alpha [E', heads])`, loops included.
             edge_mask: bool `[E]` or `Mask`: a dropped edge is absent; loops stay.
+            activation: ReLU and dropout of the result.
         """
         ends = self._ends(x)
         graph, _ = as_graph(edge_index, ends)
@@ -108,7 +111,8 @@ class GATv2Conv(AttentionConv):
         seed = seed_tensor(None, x_src.device) if p > 0.0 else None
         has_features = edge_attr is not None and self.lin_edge is not None
         if not has_features and not return_attention_weights:
-            return self._finish(self._fused(graph, x_src, x_dst, edge_mask, p, seed), ends[1])
+            out = self._fused(graph, x_src, x_dst, edge_mask, p, seed)
+            return self._finish(out, ends[1], activation)
         alpha = edge_softmax(graph, self._scores(graph, x_src, x_dst, edge_attr), edge_mask)
         alpha = alpha if seed is None else dropout(alpha, p, seed)
         if has_features:
@@ -116,7 +120,7 @@ class GATv2Conv(AttentionConv):
             out = torch.stack([spmm(graph, v, weight, edge_mask) for v, weight in heads], 1)
         else:
             out = self._fused(graph, x_src, x_dst, edge_mask, p, seed)
-        out = self._finish(out, ends[1])
+        out = self._finish(out, ends[1], activation)
         return (out, (graph.edge_index, alpha)) if return_attention_weights else out
 
     def _fused(

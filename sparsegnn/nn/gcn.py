@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from sparsegnn.nn._inputs import Features, GraphLike
+from sparsegnn.nn.activation import Activation
 from sparsegnn.nn.dropout import dropout
 from sparsegnn.nn.gcn_conv import GCNConv
 
@@ -59,9 +60,9 @@ class GCN(nn.Module):
         first, *rest = self.convs
         assert isinstance(first, GCNConv)
         graph, norm = first.norm(x, edge_index, edge_weight)
-        hidden = first.propagate(x, graph, norm, relu=bool(rest))
+        hidden = first.propagate(x, graph, norm, Activation(relu=bool(rest)))
         for position, conv in enumerate(rest, start=2):
             assert isinstance(conv, GCNConv)
             hidden = dropout(hidden, self.dropout, self.training)
-            hidden = conv.propagate(hidden, graph, norm, relu=position <= len(rest))
+            hidden = conv.propagate(hidden, graph, norm, Activation(relu=position <= len(rest)))
         return hidden

@@ -9,6 +9,7 @@ from sparsegnn.graph import Graph
 from sparsegnn.mask import Mask
 from sparsegnn.nn._errors import names_layer
 from sparsegnn.nn._inputs import Features, GraphLike, as_graph, check_features
+from sparsegnn.nn.activation import NOTHING, Activation
 from sparsegnn.nn.aggregate import aggregate
 from sparsegnn.nn.gcn_norm import gcn_norm, without_repeated_loops
 from sparsegnn.nn.projection import Projection, bias_beside, glorot, project
@@ -82,6 +83,7 @@ class GCNConv(nn.Module):
         edge_weight: Tensor | None = None,
         *,
         edge_mask: EdgeMask = None,
+        activation: Activation = NOTHING,
     ) -> Tensor:
         """Computes the convolution of x over the graph.
 
@@ -91,9 +93,10 @@ class GCNConv(nn.Module):
             edge_weight: `[E]`.
             edge_mask: `[E]`: floating point scales the weights; bool or `Mask` drops edges, degrees
                 included, and sorts the rest at every call: `Graph.select` does so once.
+            activation: ReLU and dropout of the result.
         """
         graph, norm = self.norm(x, edge_index, edge_weight, edge_mask)
-        return self.propagate(x, graph, norm)
+        return self.propagate(x, graph, norm, activation)
 
     def norm(
         self,
@@ -124,11 +127,16 @@ class GCNConv(nn.Module):
         return graph, values
 
     def propagate(
-        self, x: Features, graph: Graph, edge_weight: Tensor | None, *, relu: bool = False
+        self,
+        x: Features,
+        graph: Graph,
+        edge_weight: Tensor | None,
+        activation: Activation = NOTHING,
     ) -> Tensor:
-        """Projects x and aggregates it with ready edge values, bias and ReLU fused."""
+        """Projects x and aggregates it with ready edge values, bias and activation fused."""
         bias = bias_beside(self.lin, self.bias)
-        return aggregate(graph, project(self.lin, x), edge_weight, bias=bias, relu=relu)
+        projected = project(self.lin, x)
+        return aggregate(graph, projected, edge_weight, bias=bias, activation=activation)
 
     def extra_repr(self) -> str:
         """The channels, as PyG prints them."""

@@ -11,11 +11,14 @@ from torch import Tensor
 from sparsegnn.graph import Graph
 from sparsegnn.nn._errors import names_layer
 from sparsegnn.nn._inputs import Ends, Features, GraphLike, Size, as_graph, both_ends
+from sparsegnn.nn.activation import NOTHING, Activation
 from sparsegnn.nn.aggregate import aggregate, as_reduce, projects_first
-from sparsegnn.nn.first_linear import after_first_linear, first_linear
+from sparsegnn.nn.own_messages import with_own_messages
 from sparsegnn.nn.projection import Matrix, bias_beside, matrix_of, product
 from sparsegnn.nn.reset import reset
+from sparsegnn.nn.stages import plain_linear, run_stages, stages_of, take_activation
 from sparsegnn.ops._edge_values import EdgeMask
+from sparsegnn.ops._library import acc_dtype
 
 
 class GINConv(torch.nn.Module):
@@ -73,6 +76,7 @@ class GINConv(torch.nn.Module):
         size: Size = None,
         *,
         edge_mask: EdgeMask = None,
+        activation: Activation = NOTHING,
     ) -> Tensor:
         """Computes the convolution of x over the graph.
 
@@ -81,23 +85,27 @@ class GINConv(torch.nn.Module):
             edge_index: The graph.
             size: Numbers of (sources, targets), where x does not tell.
             edge_mask: `[E]`: bool or `Mask` drops edges, floating point scales messages.
+            activation: ReLU and dropout of the result.
         """
         source, target = both_ends(x, (-1, -1))
         graph, weight = as_graph(edge_index, (source, target), size)
-        lin = first_linear(self.nn) if as_reduce(self.aggr) in ("sum", "mean") else None
+        stages = [*stages_of(self.nn), activation]
+        lin = plain_linear(stages) if as_reduce(self.aggr) in ("sum", "mean") else None
         matrix: Any = None if lin is None else matrix_of(lin)
         if lin is not None and projects_first(matrix, graph, source):
             both_ends(x, (matrix.shape[1], matrix.shape[1]))
             left = product(matrix, source)
             right = left if target is source else _product(matrix, target)
-            sums = self._sum(graph, left, right, weight, edge_mask, bias=bias_beside(lin, lin.bias))
-            return after_first_linear(self.nn, sums)
+            following, stages = take_activation(stages[1:])
+            bias = bias_beside(lin, lin.bias)
+            sums = self._sum(graph, left, right, weight, edge_mask, bias, following)
+            return run_stages(stages, sums)
         if not isinstance(source, Tensor) or not (target is None or isinstance(target, Tensor)):
             raise TypeError(
                 "x must be a dense tensor where nn does not begin with a plain linear layer or the "
                 "aggregation is no sum or mean, got SparseMatrix."
             )
-        return self.nn(self._sum(graph, source, target, weight, edge_mask))
+        return run_stages(stages, self._sum(graph, source, target, weight, edge_mask))
 
     def _sum(
         self,
@@ -107,10 +115,24 @@ class GINConv(torch.nn.Module):
         weight: Tensor | None,
         edge_mask: EdgeMask,
         bias: Tensor | None = None,
+        activation: Activation = NOTHING,
     ) -> Tensor:
-        root = None if target is None else ((1 + self.eps) * target).to(source.dtype)
         reduce = as_reduce(self.aggr)
-        return aggregate(graph, source, weight, edge_mask, reduce=reduce, bias=bias, residual=root)
+        rest: dict[str, Any] = {"reduce": reduce, "bias": bias, "activation": activation}
+        if target is source and reduce == "sum" and self._as_loops(edge_mask):
+            factor = (1.0 + self.eps).to(acc_dtype(source.dtype))
+            looped, values = with_own_messages(graph, weight, factor)
+            return aggregate(looped, source, values, **rest)
+        root = None if target is None else ((1 + self.eps) * target).to(source.dtype)
+        return aggregate(graph, source, weight, edge_mask, residual=root, **rest)
+
+    def _as_loops(self, edge_mask: EdgeMask) -> bool:
+        """Whether a node's own features may be a message: one pass less, forward and backward.
+
+        A learned eps would need the gradient of every edge's value; a compiled graph builds none.
+        """
+        learned = self.eps.requires_grad
+        return edge_mask is None and not learned and not torch.compiler.is_compiling()
 
     def extra_repr(self) -> str:
         """The aggregation, where it is not the sum."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from sparsegnn.nn._errors import names_layer
 from sparsegnn.nn._inputs import Ends, Features, GraphLike, Size, as_graph, both_ends
+from sparsegnn.nn.activation import NOTHING, Activation
 from sparsegnn.nn.aggregate import as_reduce, project_neighbours
 from sparsegnn.nn.projection import Projection, project
 from sparsegnn.ops._edge_values import EdgeMask
@@ -64,6 +65,7 @@ class GraphConv(nn.Module):
         size: Size = None,
         *,
         edge_mask: EdgeMask = None,
+        activation: Activation = NOTHING,
     ) -> Tensor:
         """Computes the convolution of x over the graph.
 
@@ -73,6 +75,7 @@ class GraphConv(nn.Module):
             edge_weight: `[E]` factors of the messages.
             size: Numbers of (sources, targets), where x does not tell.
             edge_mask: `[E]`: bool or `Mask` drops edges, floating point scales messages.
+            activation: ReLU and dropout of the result.
         """
         channels = self.in_channels
         sizes = (channels, channels) if isinstance(channels, int) else channels
@@ -81,7 +84,8 @@ class GraphConv(nn.Module):
         weight = values if edge_weight is None else edge_weight.flatten()
         root = None if target is None else project(self.lin_root, target)
         reduce = as_reduce(self.aggr)
-        return project_neighbours(self.lin_rel, graph, source, weight, edge_mask, reduce, root)
+        given = (graph, source, weight, edge_mask, reduce, root)
+        return project_neighbours(self.lin_rel, *given, activation)
 
     def extra_repr(self) -> str:
         """The channels, as PyG prints them."""

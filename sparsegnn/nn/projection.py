@@ -11,7 +11,9 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from sparsegnn.nn._inputs import Features
 from sparsegnn.nn.kept_linear import KeptLinear
+from sparsegnn.nn.large_linear import linear
 from sparsegnn.ops import spmm
+from sparsegnn.ops.transpose import transposed
 from sparsegnn.sparse_matrix import SparseMatrix
 
 # Outputs from which a dense product does not care about the layout of the weight.
@@ -59,9 +61,7 @@ class Projection(nn.Module):
 
     def forward(self, x: Features) -> Tensor:
         """Maps `[..., in]` to `[..., out]`."""
-        if isinstance(x, SparseMatrix):
-            return spmm(x.pattern, self.weight.t(), edge_weight=x.values, bias=self.bias)
-        return nn.functional.linear(x, self.weight, self.bias)
+        return product(self.weight, x, self.bias)
 
     def extra_repr(self) -> str:
         """Sizes."""
@@ -103,26 +103,31 @@ def has_hooks(module: nn.Module) -> bool:
     )
 
 
-def product(weight: Matrix, x: Features) -> Tensor:
-    """`x @ weight.T`."""
+def product(weight: Matrix, x: Features, bias: Tensor | None = None) -> Tensor:
+    """`x @ weight.T + bias`."""
     if isinstance(weight, KeptLinear):
-        return weight.product(x)
+        return weight.product(x, bias)
     if isinstance(x, SparseMatrix):
-        return spmm(x.pattern, weight.t(), edge_weight=x.values)
-    return nn.functional.linear(x, weight)
+        return spmm(x.pattern, _input_major(weight), edge_weight=x.values, bias=bias)
+    return linear(x, weight, bias)
+
+
+def _input_major(weight: Tensor) -> Tensor:
+    """W^T `[in, out]` with rows that lie in one piece, as gathers read them."""
+    is_row_major = weight.stride(1) == 1 and weight.shape[1] > 1
+    return transposed(weight) if is_row_major and weight.device.type == "cpu" else weight.t()
 
 
 def project(lin: nn.Module, x: Features) -> Tensor:
     """A linear map of dense features, or of sparse ones where the map is plain."""
+    if is_plain(lin):
+        weight, bias = lin.weight, lin.bias
+        assert isinstance(weight, Tensor) and not isinstance(bias, nn.Module)
+        return product(weight, x, bias)
     if isinstance(x, Tensor) or isinstance(lin, (Projection, KeptLinear)):
         result: Tensor = lin(x)
         return result
-    if not is_plain(lin):
-        raise TypeError(
-            f"x must be a dense tensor for a {type(lin).__name__} that has hooks or is no plain "
-            "linear map, got SparseMatrix."
-        )
-    weight, bias = lin.weight, lin.bias
-    assert isinstance(weight, Tensor)
-    y = product(weight, x)
-    return y + bias if isinstance(bias, Tensor) else y
+    raise TypeError(
+        f"x must be a dense tensor for a {type(lin).__name__} that has hooks or is no plain "
+        "linear map, got SparseMatrix."
+    )

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from sparsegnn.nn._errors import names_layer
 from sparsegnn.nn._inputs import Ends, Features, GraphLike, Size, as_graph, both_ends
+from sparsegnn.nn.activation import NOTHING, Activation
 from sparsegnn.nn.aggregate import as_reduce, project_neighbours
 from sparsegnn.nn.projection import Projection, project
 from sparsegnn.ops._edge_values import EdgeMask
@@ -72,6 +73,7 @@ class SAGEConv(nn.Module):
         size: Size = None,
         *,
         edge_mask: EdgeMask = None,
+        activation: Activation = NOTHING,
     ) -> Tensor:
         """Computes the convolution of x over the graph.
 
@@ -80,6 +82,7 @@ class SAGEConv(nn.Module):
             edge_index: The graph.
             size: Numbers of (sources, targets), where x does not tell.
             edge_mask: `[E]`: bool or `Mask` drops edges, floating point scales messages.
+            activation: ReLU and dropout of the result.
         """
         channels = self.in_channels
         sizes = (channels, channels) if isinstance(channels, int) else channels
@@ -91,8 +94,11 @@ class SAGEConv(nn.Module):
         if self.lin_r is not None and target is not None:
             root = project(self.lin_r, target)
         reduce = as_reduce(self.aggr)
-        out = project_neighbours(self.lin_l, graph, source, weight, edge_mask, reduce, root)
-        return nn.functional.normalize(out, p=2.0, dim=-1) if self.normalize else out
+        given = (graph, source, weight, edge_mask, reduce, root)
+        if not self.normalize:
+            return project_neighbours(self.lin_l, *given, activation)
+        out = project_neighbours(self.lin_l, *given)
+        return activation.apply(nn.functional.normalize(out, p=2.0, dim=-1))
 
     def extra_repr(self) -> str:
         """The channels and the aggregation, as PyG prints them."""

@@ -1,6 +1,7 @@
 """Functional operators: the public face of the native kernels."""
 
 from sparsegnn.ops import _flops as _flops  # registers them
+from sparsegnn.ops import transpose as transpose  # registers it
 from sparsegnn.ops.block_linear import block_linear
 from sparsegnn.ops.compact_linear import compact_linear
 from sparsegnn.ops.drop_and_grow import drop_and_grow_

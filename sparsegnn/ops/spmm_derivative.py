@@ -62,7 +62,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         )
     needs_x = ctx.needs_input_grad[7] or ctx.needs_input_grad[8]
     saved = (weight, mask, bits, row_scale, col_scale)
-    epilogue = (output if relu else None, seed)
+    epilogue = (output, None) if relu else (None, seed)
     ctx.save_for_backward(*csr, x if needs_x else None, *saved, *epilogue)
     ctx.dropout = dropout
     ctx.mean = mean
@@ -81,11 +81,11 @@ def _kept_in_degree(csr: CsrTensors, bits: Tensor | None, dtype: torch.dtype) ->
 def _before_epilogue(
     grad: Tensor, output: Tensor | None, dropout: float, seed: Tensor | None
 ) -> Tensor:
-    """The gradient before dropout and ReLU; `output` is positive where ReLU let through."""
-    if dropout != 0.0:
-        grad = torch.ops.sparsegnn.dropout.default(grad, dropout, seed)
+    """The gradient before dropout and ReLU; `output` is positive where both let through."""
     if output is not None:
-        grad = torch.ops.aten.threshold_backward.default(grad, output, 0)
+        grad = torch.ops.sparsegnn.dropout_grad.default(grad, output, dropout)
+    elif dropout != 0.0:
+        grad = torch.ops.sparsegnn.dropout.default(grad, dropout, seed)
     return grad
 
 

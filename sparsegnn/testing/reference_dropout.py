@@ -24,11 +24,14 @@ def philox(seed: int, counter: int, high: int = 0) -> list[int]:
     return c
 
 
-def reference_dropout(x: Tensor, p: float, seed: int) -> Tensor:
+def reference_dropout(
+    x: Tensor, p: float, seed: int, *, bias: Tensor | None = None, relu: bool = False
+) -> Tensor:
     """`sparsegnn.ops.dropout` in float64."""
     threshold = int((1 - p) * 65536 + 0.5)
     out = torch.zeros(x.numel(), dtype=torch.float64)
-    flat = x.double().reshape(-1)
+    shifted = x.double() if bias is None else x.double() + bias.double()
+    flat = (shifted.clamp(min=0) if relu else shifted).reshape(-1)
     for k in range(x.numel()):
         word = philox(seed % 2**64, k // 8)[k // 2 % 4]
         if (word >> 16 * (k % 2)) & 0xFFFF < threshold:

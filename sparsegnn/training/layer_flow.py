@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from sparsegnn.nn.stack import Fused
 from sparsegnn.training.layer_stages import Maps, is_elementwise, stages_of
 
 FEATURES = 0
@@ -92,7 +93,7 @@ class _Call(nn.Module):
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        known = type(m).__module__.startswith(_LEAVES)
+        known = type(m).__module__.startswith(_LEAVES) and not isinstance(m, Fused)
         return known or super().is_leaf_module(m, module_qualified_name)
 
 

@@ -298,6 +298,30 @@ def test_generalised_aggregation(aggr: str, out: int) -> None:
     assert torch.allclose(fast(), model(x, edges).detach(), atol=1e-11)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"p": 2.5},
+        {"p": 1.3, "learn_p": True},
+        {"aggr_kwargs": {"p": -1.0, "learn": True, "channels": 8}},
+        {"aggr_kwargs": {"p": 2.0, "clamp_min": 1e-3, "clamp_max": None}},
+    ],
+    ids=str,
+)
+def test_power_means(options: dict[str, Any], tmp_path: Path) -> None:
+    """Planned as a sum between powers, and stored with the rest."""
+    torch.manual_seed(0)
+    edges, x = setting()
+    conv = pyg.GENConv(20, 8, aggr="powermean", num_layers=2, **options)
+    model = pruned(pyg.Sequential("x, edges", [(conv, "x, edges -> x"), nn.Linear(8, 3)]), 0.4)
+    fast = compiled(model, edges, x)
+    expected = model(x, edges).detach()
+    assert torch.allclose(fast(), expected, atol=1e-11)
+    assert str(fast.report()).count("powers") == 2
+    fast.save(tmp_path / "program")
+    assert torch.equal(CompiledModel.load(tmp_path / "program")(x), fast())
+
+
 class Branching(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -97,6 +97,19 @@ def test_spmm_epilogues(dtype: torch.dtype, out: torch.dtype | None) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_dropout_after_a_bias_and_its_derivative(dtype: torch.dtype) -> None:
+    for shape in ((7,), (33, 5), (1000, 64)):
+        x, grad = torch.randn(shape).to(dtype), torch.randn(shape).to(dtype)
+        bias = torch.randn(shape[-1])
+        y = sg.ops.dropout(x, 0.4, 3, bias=bias, relu=True)
+        moved = sg.ops.dropout(x.to("cuda"), 0.4, 3, bias=bias.to("cuda"), relu=True)
+        assert_close(moved.cpu(), y)
+        expected = torch.ops.sparsegnn.dropout_grad(grad, y, 0.4)
+        actual = torch.ops.sparsegnn.dropout_grad(grad.to("cuda"), y.to("cuda"), 0.4)
+        assert_close(actual.cpu(), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_spmm_short_rows_and_hubs(dtype: torch.dtype) -> None:
     """Rows that share a warp, rows a warp takes whole, and rows that are cut into chunks."""
     degrees = torch.arange(2000) % 7

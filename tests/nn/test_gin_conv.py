@@ -62,14 +62,21 @@ def test_any_bipartite_graph_in_float64(edges: EdgeList, aggr: str, with_targets
 
 
 def test_training_statistics_and_dropout_of_the_network() -> None:
-    """Batch norm sees the same rows in either order; dropout draws the same numbers."""
-    theirs, ours = pair(MLP([16, 8, 8, 5], dropout=0.5, norm="batch_norm"))
+    """Batch norm sees the same rows in either order; dropout is ours."""
+    theirs, ours = pair(MLP([16, 8, 8, 5], norm="batch_norm"))
     x = torch.randn(30, 16)
     for conv, graph in ((theirs, EDGES.edge_index), (ours, EDGES.graph())):
         torch.manual_seed(1)
         conv.result = conv(x, graph)
     torch.testing.assert_close(ours.result, theirs.result, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+    network = MLP([16, 400, 5], dropout=0.25, norm=None)
+    seen: list[torch.Tensor] = []
+    network.lins[1].register_forward_hook(lambda module, given, y: seen.append(given[0].detach()))
+    sg.nn.GINConv(network)(torch.ones(30, 16), EDGES.graph())
+    dropped = (seen[0] == 0).double().mean(0)
+    live = dropped[dropped < 1]  # the others are off for every node
+    assert len(live) > 100 and abs(float(live.mean()) - 0.25) < 0.03
 
 
 def test_dropped_edges_are_absent() -> None:

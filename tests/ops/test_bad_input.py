@@ -98,6 +98,13 @@ CASES = {
         "ops.dropout(x, -0.1)": "dropout must lie in [0, 1], got -0.1",
         "ops.dropout(x.long(), 0.1)": "x must be float32",
         "ops.dropout(x, 0.1, torch.tensor([1, 2]))": "seed must have shape [1], got [2]",
+        "ops.dropout(x, 0.1, bias=torch.rand(3))": "bias must have shape [4], got [3]",
+        "ops.dropout(x, 0.1, bias=torch.ones(4).long())": "bias must be float32",
+        "ops.dropout(torch.tensor(1.0), 0.1, bias=torch.rand(1))": "x must have a dimension for",
+        "torch.ops.sparsegnn.dropout(x, 0.5, None)": "seed must be an int64 tensor of shape [1]",
+        "torch.ops.sparsegnn.dropout_grad(x, x[:2], 0.5)": "y must have the shape of grad",
+        "torch.ops.sparsegnn.dropout_grad(x, x.double(), 0.5)": "y must have dtype Float",
+        "torch.ops.sparsegnn.dropout_grad(x, x, 1.5)": "dropout must lie in [0, 1], got 1.5",
     },
     "spmm_grad": {
         f"torch.ops.sparsegnn.spmm_grad(*csr, {call})": message

@@ -81,3 +81,79 @@ def test_opcheck_and_compile() -> None:
         lambda x: sg.ops.dropout(x, 0.3, 4), fullgraph=True, backend="aot_eager"
     )
     assert torch.equal(compiled(x), sg.ops.dropout(x, 0.3, 4))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("p", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("width", [1, 7, 64, 600])
+def test_after_a_bias_and_relu(isa: int, dtype: torch.dtype, p: float, width: int) -> None:
+    x, bias = torch.randn(5, width).to(dtype), torch.randn(width)
+    for relu in (False, True):
+        expected = reference_dropout(x, p, 3, bias=bias, relu=relu)
+        assert_close(sg.ops.dropout(x, p, 3, bias=bias, relu=relu), expected, dtype)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_derivatives_after_a_bias_and_relu(p: float, relu: bool) -> None:
+    x = torch.randn(5, 7, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(7, dtype=torch.float64, requires_grad=True)
+
+    def function(x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return sg.ops.dropout(x, p, 2, bias=bias, relu=relu).square()
+
+    assert gradcheck(function, (x, bias))
+    assert gradgradcheck(function, (x, bias))
+
+
+def test_without_dropout_nothing_is_drawn() -> None:
+    x = torch.randn(3, 4)
+    state = torch.get_rng_state()
+    assert torch.equal(sg.ops.dropout(x, 0.0, relu=True), x.relu())
+    assert torch.equal(torch.get_rng_state(), state)
+    nan = torch.tensor([torch.nan, -1.0, 2.0], requires_grad=True)
+    y = sg.ops.dropout(nan, 0.0, relu=True)
+    (grad,) = torch.autograd.grad(y, nan, torch.ones(3))
+    (expected,) = torch.autograd.grad(nan.relu(), nan, torch.ones(3))
+    assert torch.equal(grad, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_same_bits_for_every_thread_count_with_a_bias(threads: int) -> None:
+    x, bias, grad = torch.randn(1000, 70), torch.randn(70), torch.randn(1000, 70)
+
+    def run() -> tuple[torch.Tensor, torch.Tensor]:
+        y = sg.ops.dropout(x, 0.4, 9, bias=bias, relu=True)
+        return y, torch.ops.sparsegnn.dropout_grad(grad, y, 0.4)
+
+    torch.set_num_threads(1)
+    expected = run()
+    torch.set_num_threads(threads)
+    for left, right in zip(run(), expected, strict=True):
+        assert torch.equal(left, right)
+
+
+def test_results_larger_than_the_caches(isa: int) -> None:
+    """They are written past them."""
+    x, bias = torch.randn(17000, 512), torch.randn(512)
+    y = sg.ops.dropout(x, 0.5, 1, bias=bias, relu=True)
+    kept = sg.ops.dropout(torch.ones_like(x), 0.5, 1)
+    assert torch.equal(y, (x + bias).relu() * kept)
+    grad = torch.randn_like(x)
+    actual = torch.ops.sparsegnn.dropout_grad(grad, y, 0.5)
+    assert torch.equal(actual, torch.where(y > 0, grad * 2, 0.0))
+
+
+@pytest.mark.slow
+def test_opcheck_and_compile_with_a_bias() -> None:
+    x, bias = torch.randn(5, 7, requires_grad=True), torch.randn(7, requires_grad=True)
+    ops = torch.ops.sparsegnn
+    torch.library.opcheck(ops.dropout.default, (x, 0.3, torch.tensor([4]), bias, True))
+    torch.library.opcheck(ops.dropout.default, (x, 0.0, None, bias, False))
+    torch.library.opcheck(ops.dropout_grad.default, (x, torch.randn(5, 7).relu(), 0.3))
+
+    def function(x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return sg.ops.dropout(x, 0.3, 4, bias=bias, relu=True)
+
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    assert torch.equal(compiled(x, bias), function(x, bias))

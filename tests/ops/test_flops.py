@@ -35,10 +35,10 @@ def test_every_product_has_a_formula() -> None:
     }
     counted = {name for name in names if getattr(torch.ops.sparsegnn, name) in flop_registry}
     assert names - counted == {
-        "cpu_isa", "cuda_compiled", "drop_and_grow_", "dropout", "edge_scores", "edge_softmax",
-        "edge_softmax_grad", "edge_sum", "hard_concrete", "hard_concrete_grad", "random_walk",
-        "set_cpu_isa", "spgemm_columns", "spgemm_sizes", "stream_symbol_resolved", "topk_mask",
-        "topk_rows", "walk_weights",
+        "cpu_isa", "cuda_compiled", "drop_and_grow_", "dropout", "dropout_grad", "edge_scores",
+        "edge_softmax", "edge_softmax_grad", "edge_sum", "hard_concrete", "hard_concrete_grad",
+        "random_walk", "set_cpu_isa", "spgemm_columns", "spgemm_sizes", "stream_symbol_resolved",
+        "topk_mask", "topk_rows", "transpose", "walk_weights",
     }  # fmt: skip
 
 

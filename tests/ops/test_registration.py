@@ -24,6 +24,8 @@ NAMES = [
     "spmm_extreme",
     "spmm_extreme_grad",
     "dropout",
+    "dropout_grad",
+    "transpose",
     "hard_concrete",
     "hard_concrete_grad",
     *ATTENTION,

@@ -63,6 +63,10 @@ CASES: dict[str, Case] = {
         (X, leaf(5)),
     ),
     "dropout": (lambda x: sg.ops.dropout(x, 0.4, 7), (X,)),
+    "dropout after a bias": (
+        lambda x, b: sg.ops.dropout(x, 0.4, 7, bias=b, relu=True),
+        (X, leaf(5)),
+    ),
     "topk_rows": (lambda x: sg.ops.topk_rows(x, 2).values, (X,)),
     "topk_mask": (lambda a, x: tuple(sg.ops.topk_mask([a, x], 11)), (A, X)),
     "sparse_linear": (lambda x, b: sg.ops.sparse_linear(x, SPARSE, b), (leaf(4, 9), leaf(6))),

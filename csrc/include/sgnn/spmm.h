@@ -41,6 +41,7 @@ struct SpmmArgs {
   int64_t residual_stride = 0;
   uint32_t dropout_threshold = kKeepAll;  // kKeepAll drops nothing and reads no seed
   const int64_t* seed = nullptr;          // [1], where the op runs: a captured graph may change it
+  int64_t x_first = 0;                    // column of y that x begins with; on the CPU alone
 };
 
 // Computes columns [feature_begin, feature_end) of rows [row_begin, row_end) on the calling thread.
@@ -51,8 +52,23 @@ inline void spmm_cpu(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
   spmm_cpu(args, row_begin, row_end, 0, args.width);
 }
 
-// How many columns to compute at a time, for all rows, so that the gathers stay in cache.
-int64_t spmm_cpu_slice(const SpmmArgs& args);
+// How many columns to compute at a time, for all rows, so that the gathers stay in cache, and
+// whether from a copy of these columns: in place, rows at a distance of a power of two share few
+// cache sets.
+struct SpmmSlice {
+  int64_t columns;
+  bool packed;
+};
+SpmmSlice spmm_cpu_slice(const SpmmArgs& args);
+
+// How many columns spmm_push_cpu should compute at a time; 0 where gathering is faster, or where
+// there is an epilogue. A property of the shapes alone.
+int64_t spmm_cpu_push_slice(const SpmmArgs& args);
+
+// Computes columns [feature_begin, feature_end), at most that many, of all rows on the calling
+// thread. `by_source` is the transpose of args.csr. Sums are taken in the order of the sources.
+void spmm_push_cpu(const SpmmArgs& args, const CsrArg& by_source, int64_t feature_begin,
+                   int64_t feature_end);
 
 // Bytes of device memory that spmm_cuda needs beside its arguments; zero for small graphs.
 int64_t spmm_workspace(const SpmmArgs& args);
