@@ -139,8 +139,8 @@ class Concat(Operation):
     index: Tensor | None = field(kw_only=True, default=None)
 
     def width(self, widths: list[int]) -> int:
-        """All of them."""
-        return sum(widths)
+        """All of them, or what is kept."""
+        return sum(widths) if self.index is None else len(self.index)
 
     def constants(self, inputs: list[Tensor]) -> Tensor:
         """Theirs."""
@@ -168,8 +168,8 @@ class HeadMean(Operation):
     index: Tensor | None = field(kw_only=True, default=None)
 
     def width(self, widths: list[int]) -> int:
-        """C."""
-        return widths[0] // self.heads
+        """C, or what is kept of them."""
+        return widths[0] // self.heads if self.index is None else len(self.index)
 
     def constants(self, inputs: list[Tensor]) -> Tensor:
         """Their mean."""

@@ -11,11 +11,11 @@ from interpret import random_network, run
 from sparsegnn.compiler.candidates import dense_input_candidates
 from sparsegnn.compiler.csr_matrix import CsrMatrix
 from sparsegnn.compiler.fold import simplified
-from sparsegnn.compiler.graph_ops import Aggregate, Attend
+from sparsegnn.compiler.graph_ops import Aggregate, Attend, SoftmaxMean
 from sparsegnn.compiler.liveness import compacted, liveness, padded
 from sparsegnn.compiler.network import INPUT, Network
 from sparsegnn.compiler.planner import Forms, Planner, run_steps
-from sparsegnn.compiler.row_ops import Activation, Add, Bias, Linear, Scale
+from sparsegnn.compiler.row_ops import Activation, Add, Bias, Concat, HeadMean, Linear, Scale
 from sparsegnn.compiler.sizes import Sizes
 from sparsegnn.compiler.units import form_units
 
@@ -197,3 +197,25 @@ def test_a_pair_takes_the_residual_rather_than_a_linear_map(residual_first: bool
     units = form_units(network)
     assert [unit.residual for unit in units] == [None, own]
     assert units[1].aggregate is not None and units[1].linear is not None
+
+
+def test_widths_behind_concatenations_and_means_of_heads_are_those_that_are_kept() -> None:
+    matrix = CsrMatrix.from_dense(torch.ones(4, 4, dtype=torch.float64))
+    network = Network(6)
+    mean = network.add(HeadMean((0,), heads=2))
+    both = network.add(Concat((mean, mean), sizes=(3, 3)))
+    t = torch.rand(6, dtype=torch.float64)
+    gathered = network.add(SoftmaxMean((both,), matrix=matrix, t=t, eps=0.1))
+    weight = torch.tensor([[0.0, 1.0, 1.0, 1.0, 0.0, 1.0]], dtype=torch.float64)
+    network.output = network.add(Linear((gathered,), weight=weight))
+    x = torch.rand(4, 6, dtype=torch.float64)
+    kept = liveness(network).kept
+    small = compacted(network, kept)
+    assert {value: len(kept[value]) for value in small.operations} == {
+        value: width for value, width in small.widths().items() if value != INPUT
+    }
+    planner = Planner(Forms(None, x), Sizes(4), tune=False)
+    values = {INPUT: x}
+    for choice in planner.plan(form_units(small)):
+        values[choice.output] = run_steps(choice.chosen, [values[i] for i in choice.reads])
+    assert close(values[small.output], run(network, x))
