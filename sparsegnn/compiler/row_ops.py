@@ -180,8 +180,9 @@ class HeadMean(Operation):
         return [torch.ones_like(constants[0], dtype=torch.bool)]
 
     def compact(self, inputs: list[Tensor], output: Tensor) -> HeadMean:
-        """The kept channels of the mean."""
-        return replace(self, index=output)
+        """The kept channels of the mean, where these are not all."""
+        every = len(output) * self.heads == len(inputs[0])
+        return self if every else replace(self, index=output)
 
 
 @dataclass(frozen=True, eq=False)

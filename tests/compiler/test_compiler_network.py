@@ -219,3 +219,10 @@ def test_widths_behind_concatenations_and_means_of_heads_are_those_that_are_kept
     for choice in planner.plan(form_units(small)):
         values[choice.output] = run_steps(choice.chosen, [values[i] for i in choice.reads])
     assert close(values[small.output], run(network, x))
+
+
+def test_a_mean_of_heads_gathers_only_where_channels_go() -> None:
+    mean = HeadMean((0,), heads=2)
+    assert mean.compact([torch.arange(6)], torch.arange(3)).index is None
+    some = mean.compact([torch.arange(6)], torch.tensor([0, 2])).index
+    assert some is not None and some.tolist() == [0, 2]
