@@ -10,11 +10,20 @@ namespace {
 
 constexpr int64_t kL2Bytes = 1 << 20;  // of one core, the usual size on servers since 2017
 constexpr int64_t kSliceBytes = 512;   // of a row of x
-constexpr int64_t kMinReuse = 4;    // gathers per row of x under which a second pass does not pay
-constexpr int64_t kPackReuse = 16;  // from which a copy of x pays, slice by slice
+constexpr int64_t kMinReuse = 4;  // gathers per row of x under which a second pass does not pay
+constexpr int64_t kFarBytes = 8 << 20;            // of x, from which gathers wait for it
 constexpr int64_t kPushBytes[] = {128, 64};       // of a row of y
 constexpr int64_t kPushCache = kL2Bytes / 4 * 3;  // for a slice of y
 constexpr int64_t kPushParts = 8;                 // slices that keep many threads busy
+
+// Bytes of a row of x that are copied beside those of others, and the gathers per row from which
+// that pays: the narrower a slice is, the more often the edges are read.
+struct PackedSlice {
+  int64_t bytes;
+  int64_t reuse;
+};
+constexpr PackedSlice kPackedSlices[] = {{512, 16}, {256, 24}, {128, 64}};
+constexpr int64_t kPushReuse = 16;
 
 bool has_epilogue(const SpmmArgs& args) {
   return args.bias != nullptr || args.relu || args.mean || args.residual != nullptr ||
@@ -34,10 +43,10 @@ SpmmSlice spmm_cpu_slice(const SpmmArgs& args) {
   const int64_t element = element_bytes(args.dtype);
   const int64_t bytes = rows * args.width * element;
   const SpmmSlice whole{args.width, false};
-  if (args.csr.nnz >= kPackReuse * rows && bytes > kL2Bytes / 2) {
-    for (int64_t slice = kSliceBytes; slice >= 128; slice /= 2) {
-      if (rows * slice <= kL2Bytes && slice < args.width * element) return {slice / element, true};
-    }
+  for (const PackedSlice& slice : kPackedSlices) {
+    const bool pays = args.csr.nnz >= slice.reuse * rows && bytes > kL2Bytes / 2;
+    const bool fits = rows * slice.bytes <= kL2Bytes && slice.bytes < args.width * element;
+    if (pays && fits) return {slice.bytes / element, true};
   }
   const bool reused = args.csr.nnz >= kMinReuse * rows;
   if (!reused || bytes <= kL2Bytes || rows * kSliceBytes > kL2Bytes) return whole;
@@ -47,8 +56,8 @@ SpmmSlice spmm_cpu_slice(const SpmmArgs& args) {
 int64_t spmm_cpu_push_slice(const SpmmArgs& args) {
   const int64_t acc = args.dtype == DType::kFloat64 ? 8 : 4;
   const int64_t sources = args.csr.num_cols;
-  const bool gathers_from_afar = sources * args.width * element_bytes(args.dtype) > kL2Bytes;
-  if (!gathers_from_afar || args.csr.nnz < kPackReuse * sources || has_epilogue(args)) return 0;
+  const bool gathers_from_afar = sources * args.width * element_bytes(args.dtype) > kFarBytes;
+  if (!gathers_from_afar || args.csr.nnz < kPushReuse * sources || has_epilogue(args)) return 0;
   for (const int64_t bytes : kPushBytes) {
     const bool fits = args.csr.num_rows * bytes <= kPushCache;
     if (fits && args.width * acc >= kPushParts * bytes) return bytes / acc;
