@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,6 +54,10 @@ def sparsify(
     Raises:
         TypeError: An argument has a wrong type.
         ValueError: A mask does not fit; the message names it.
+
+    Warns:
+        UserWarning: A linear layer with hooks, or of a class of its own, has zeros: they are
+            trained like all of its weights.
     """
     _check(model, graph)
     plain = convert(plain_copy(model))
@@ -60,7 +65,7 @@ def sparsify(
         if isinstance(module, GCNConv):
             module._cached_norm = None
     maps = _linear_maps(plain)
-    keep = _masks(maps, weight_masks)
+    keep = _masks(plain, maps, weight_masks)
     live = {id(maps[path]): part for path, part in _live(plain, keep).items()}
     known: dict[int, KeptLinear] = {}
     for path, lin in maps.items():
@@ -99,9 +104,10 @@ def _linear_maps(model: nn.Module) -> dict[str, Any]:
     return found
 
 
-def _masks(maps: dict[str, Any], given: Masks | None) -> dict[str, Tensor]:
+def _masks(model: nn.Module, maps: dict[str, Any], given: Masks | None) -> dict[str, Tensor]:
     """Bool `[out, in]` of every linear map."""
     if given is None:
+        _warn_of_zeros(model, maps)
         return {path: lin.weight.detach().ne(0) for path, lin in maps.items()}
     found: dict[int, Tensor] = {}
     for key, mask in given.items():
@@ -111,6 +117,31 @@ def _masks(maps: dict[str, Any], given: Masks | None) -> dict[str, Tensor]:
         found[id(lin)] = _checked(key, mask, lin.weight)
     whole = {p: torch.ones_like(lin.weight, dtype=torch.bool) for p, lin in maps.items()}
     return {path: found.get(id(lin), whole[path]) for path, lin in maps.items()}
+
+
+def _warn_of_zeros(model: nn.Module, maps: dict[str, Any]) -> None:
+    known = {id(lin) for lin in maps.values()}
+    named = [
+        path
+        for path, module in model.named_modules()
+        if _is_linear(module)
+        and id(module) not in known
+        and bool(module.weight.detach().eq(0).any())
+    ]
+    if named:
+        warnings.warn(
+            f"zeros in {', '.join(map(repr, named))} are trained like other weights, as a linear "
+            "layer with hooks or of a class of its own stays whole",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _is_linear(module: Any) -> bool:
+    """Whether it looks like a linear map, of whatever class."""
+    sized = hasattr(module, "in_features") or hasattr(module, "in_channels")
+    weight = getattr(module, "weight", None)
+    return sized and isinstance(weight, Tensor) and weight.dim() == 2
 
 
 def _checked(key: str, mask: Mask | Tensor, weight: Tensor) -> Tensor:

@@ -180,6 +180,17 @@ def test_zeros_are_pruned_by_default_also_those_of_torchs_pruning():
     assert (first.name, first.kept) == ("convs.0.lin.weight", HIDDEN * FEATURES // 4)
 
 
+def test_zeros_that_cannot_be_pruned_are_named():
+    model = pyg_model("GIN")
+    layer = model.convs[0].nn.lins[0]
+    with torch.no_grad():
+        layer.weight[0] = 0.0
+    layer.register_forward_hook(lambda *_: None)
+    edges = torch.tensor([[0, 1], [1, 0]])
+    with pytest.warns(UserWarning, match="zeros in 'convs.0.nn.lins.0' are trained"):
+        sparsify(model, sg.Graph.from_edge_index(edges, num_nodes=2))
+
+
 def test_dropout_is_drawn_for_the_units_that_are_left():
     """The mean over draws of a linear network is its output without dropout."""
     model = pyg_model("GCN", dropout=0.5)
