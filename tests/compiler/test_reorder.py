@@ -23,6 +23,8 @@ from sparsegnn.compiler.reorder import ordering
 from sparsegnn.compiler.restrict import restricted
 from sparsegnn.compiler.timing import Timing
 
+pytestmark = pytest.mark.usefixtures("planned_by_macs")
+
 
 @settings(max_examples=100, deadline=None)
 @given(
