@@ -80,9 +80,10 @@ def macs(
     * `executed`: the same with features as x stores them.
 
     The last two agree with `torch.utils.flop_counter.FlopCounterMode`, which counts two operations
-    for each, but for a node's own term in GIN, which is elementwise there. Zeros in weights are
-    executed like any other number, unless they are to be skipped: what a program without them
-    executes is in `sparsegnn.compile(...).report()`.
+    for each; two terms differ. A node's own term of GIN is elementwise where eps is trained or an
+    edge mask is given; the scores of GAT over sparse features are counted from `x W^T` and taken
+    from `W^T a`. Zeros in weights are executed like any other number, unless they are to be
+    skipped: what a program without them executes is in `sparsegnn.compile(...).report()`.
 
     Args:
         model: As for `sparsegnn.compile`.
