@@ -26,7 +26,7 @@ CLASSES = 40
 DROPOUT = 0.1
 PYG = "PyG GENConv"
 RECOMPUTED = "recomputed convolutions"
-# A step of PyG takes most of a minute.
+# A step of PyG takes more than a minute.
 PLAN = Plan(rounds=2, warmup=1, min_rounds=2)
 NOTE = (
     "Forward, cross-entropy, backward and Adam. Layers are LayerNorm, ReLU, dropout, convolution "
