@@ -73,8 +73,7 @@ def test_killed_run_resumes_to_the_same_tickets(
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, settings: Path, whole: dict[str, object]) -> None:
     process = start_and_stop(settings, tmp_path, signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == ""
+    assert (process.returncode, err) == (130, ""), out
     assert f"sparsegnn prune --resume --out {tmp_path}" in out
     assert main(["prune", "--resume", "--out", str(tmp_path), "--no-measure"]) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())

@@ -194,9 +194,9 @@ def test_same_bits_for_every_thread_count(threads: int) -> None:
         torch.set_num_threads(before)
 
 
-def test_compiles_to_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+@torch._dynamo.config.patch(capture_scalar_outputs=True)
+def test_compiles_to_one_graph() -> None:
     torch._dynamo.reset()
-    monkeypatch.setattr(torch._dynamo.config, "capture_scalar_outputs", True)
     matrix = sg.SparseMatrix.from_dense(sparse(12, 9))
 
     def step(x: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
