@@ -2,6 +2,7 @@
 
 Python drops an exception that is raised inside a destructor or a callback of the collector, and
 with it a Ctrl-C that happens to arrive there. A search asks after every epoch whether it was one.
+Native code turns one into errors of its own: whatever a search raises after a Ctrl-C is that.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ class Interruptible:
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._interrupted = False
+        self.interrupted = False
 
     def interrupt(self, number: int, frame: FrameType | None) -> NoReturn:
         """Handler of SIGINT."""
-        self._interrupted = True
+        self.interrupted = True
         raise KeyboardInterrupt
 
     def epoch(self, seed: int, what: str, rounds: int, event: EpochEvent) -> None:
@@ -35,7 +36,7 @@ class Interruptible:
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed before.
         """
-        if self._interrupted:
+        if self.interrupted:
             raise KeyboardInterrupt
         self._reporter.epoch(seed, what, rounds, event)
 
@@ -58,5 +59,9 @@ def interruptible(reporter: Reporter) -> Iterator[Reporter]:
     before = signal.signal(signal.SIGINT, wrapped.interrupt)
     try:
         yield wrapped
+    except Exception as error:
+        if wrapped.interrupted:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -93,3 +94,16 @@ def test_an_interrupt_that_was_dropped_comes_again() -> None:
         with pytest.raises(KeyboardInterrupt):
             reporter.epoch(0, "masks", 1, event)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_what_native_code_makes_of_ctrl_c_is_one(pressed: bool) -> None:
+    expected = KeyboardInterrupt if pressed else ValueError
+    with (
+        pytest.raises(expected),
+        interruptible(PlainReporter(Console(quiet=True), 10)),
+    ):
+        if pressed:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        raise ValueError("an error of native code")
